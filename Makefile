@@ -1,0 +1,52 @@
+# Recipes are silent: stdout belongs to the program. PYTHON=python3.12 make demo uses another interpreter.
+.SILENT:
+.PHONY: help demo test lint format bench acceptance screenshots clean
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+export SPOTWARDEN_DATA ?= $(abspath ../shared/data)
+
+help:
+	echo "make demo        the terminal app on a simulated account (ARGS='--headless --json')"
+	echo "make test        the whole test suite"
+	echo "make lint        ruff, mypy --strict, import-linter"
+	echo "make bench       our numbers beside their baselines"
+	echo "make acceptance  the table of rows and the tests that prove them"
+	echo "make clean       remove .venv and caches"
+
+.venv: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	command -v $(PYTHON) >/dev/null || { echo "spotwarden needs Python 3.11 or newer: install it (Debian: apt-get install python3), or say PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "spotwarden needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1): say PYTHON=python3.12 make …" >&2; exit 1; }
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	echo "installing into .venv (once, about a minute) …" >&2
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' 1>&2
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/spotwarden demo $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache >&2
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format --quiet .
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+acceptance: $(STAMP)
+	$(BIN)/python -m tests.acceptance $(ARGS)
+
+screenshots: $(STAMP)
+	$(BIN)/python -m tests.tui.screenshots docs/screens
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

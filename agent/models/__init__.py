@@ -1,0 +1,1 @@
+"""Models: one interface, a hosted one and an embedded planner."""

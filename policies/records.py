@@ -1,0 +1,180 @@
+"""Nouns of the law: what was proposed, on which facts, what was decided, who approved."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tools.records import (
+    Action,
+    FleetRef,
+    Money,
+    Name,
+    Preview,
+    PurchaseMix,
+    Record,
+    RiskLevel,
+    Share,
+    UtcTime,
+)
+
+Verdict = Literal["allow", "ask", "deny"]
+Mode = Literal["observe", "approve", "autonomous"]
+
+
+class WindowUse(Record):
+    """What has been done already, counted by the journal over the sliding windows that the policy names."""
+
+    actions: dict[str, int] = {}
+    """window (such as «1h») → actions, every policy and session together"""
+    instances_replaced: dict[str, int] = {}
+    """window → instances replaced in this fleet"""
+    added_cost_usd: dict[str, Money] = {}
+    """budget name → dollars added in its period"""
+    tool_cost_usd: dict[str, Money] = {}
+    """budget name → dollars for model tokens and paid calls in its period"""
+    seconds_since_change: float | None = None
+    """since this fleet was changed last; None = never"""
+    fleets_changing: int = 0
+    """other fleets with an open intent"""
+
+
+class TrackRecord(Record):
+    """What a fleet × action class has shown; earned autonomy is judged on it."""
+
+    observed_days: float | None = None
+    prediction_error_percent: float | None = None
+    approved_in_a_row: int | None = None
+
+
+class Facts(Record):
+    """Everything a decision may look at. None = not known, which asks; it never passes as 0.
+
+    `policy schema --decide` prints this shape.
+    """
+
+    account_id: str | None = Field(default=None, pattern=r"^\d{12}$")
+    region: str | None = None
+    actor: Literal["person", "agent", "reflex"] = "agent"
+    """who asks: reflex = an interruption notice, without a model"""
+    resource: Literal["aws.asg", "aws.ec2-fleet"] | None = None
+    fleet: str | None = None
+    tags: dict[str, str] | None = None
+    """the fleet's tags; None = not read, and then protection cannot be excluded"""
+    desired_capacity: int | None = Field(default=None, ge=0)
+    instances: int | None = Field(default=None, ge=0)
+    mix_after: PurchaseMix | None = None
+    """the purchase mix after the action; None = no mix"""
+    desired_capacity_after: int | None = Field(default=None, ge=0)
+    on_demand_instances_after: int | None = Field(default=None, ge=0)
+    zones: int | None = Field(default=None, ge=0)
+    largest_pool_share_after: Share | None = None
+    instance_ids: tuple[str, ...] = ()
+    """instances that the action touches"""
+    scale_in_protected: int | None = Field(default=None, ge=0)
+    """of those, how many are protected from scale-in"""
+    instances_replaced: int | None = Field(default=None, ge=0)
+    added_cost_usd_per_day: Money | None = None
+    """effective basis; below 0 is a saving"""
+    net_saving_usd_per_day: Money | None = None
+    risk_before: RiskLevel | None = None
+    risk_after: RiskLevel | None = None
+    placement_score: int | None = Field(default=None, ge=1, le=10)
+    price_age_seconds: float | None = Field(default=None, ge=0)
+    audit_verified: bool | None = None
+    kill_switch: bool | None = None
+    """True = STOP is set"""
+    failed_launches: int | None = Field(default=None, ge=0)
+    interruptions_per_100_instance_hours: float | None = Field(default=None, ge=0)
+    use: WindowUse = WindowUse()
+    track_record: TrackRecord = TrackRecord()
+
+
+class ClauseSaid(Record):
+    """One clause's word: which, what, why."""
+
+    clause: Name
+    """policy/path, such as web-canary-mix/capacity.on_demand_base"""
+    verdict: Verdict
+    reason: str
+
+
+class Reservation(Record):
+    """What an allowed action takes from a limit; reserved in the intent's transaction.
+
+    limit     budget or window name
+    measure   what is counted
+    amount    what this action takes
+    ceiling   what the limit allows in its window, all together
+    """
+
+    limit: Name
+    measure: Literal["actions", "instances_replaced", "added_cost_usd", "tool_cost_usd"]
+    scope: Name
+    """«*» or a fleet label: over what the sum runs"""
+    amount: Money
+    ceiling: Money
+    window_seconds: int = Field(ge=1)
+
+
+class Decision(Record):
+    """The verdict of one policy on one proposal, with every clause that spoke."""
+
+    verdict: Verdict
+    clauses: tuple[str, ...]
+    """those that decided it"""
+    reasons: tuple[str, ...]
+    said: tuple[ClauseSaid, ...]
+    """every clause that was asked, for the card and the audit"""
+    policy: str | None
+    """name of the policy that applied; None = none did"""
+    policy_digest: str
+    mode: Mode
+    reservations: tuple[Reservation, ...] = ()
+    approval_ttl_seconds: int = 1800
+    quorum: int = 1
+    judged_at: UtcTime
+
+
+class Proposal(Record):
+    """One exact action, why, on which evidence, with its computed preview."""
+
+    proposal_id: Name
+    action: Action
+    fleet: FleetRef
+    rationale: str
+    """the proposer's words: shown as such, never judged"""
+    proposed_by: Name
+    """person:<name>, agent:<model>, reflex"""
+    preview: Preview
+    facts: Facts
+    created_at: UtcTime
+
+    @property
+    def title(self) -> str:
+        return f"{', '.join(self.action.types)} on {self.fleet.label}"
+
+
+class Approval(Record):
+    """A person's word on one proposal: bound to what was shown, for once, until a moment."""
+
+    approval_id: Name
+    proposal_digest: str
+    action_digest: str
+    state_fingerprint: str
+    policy_digest: str
+    answer: Literal["approve", "deny"]
+    by: Name
+    reason: str = ""
+    at: UtcTime
+    expires_at: UtcTime
+
+
+class Measure(Record):
+    """What the journal must count before a decision: one sliding window of one limit."""
+
+    name: Name
+    """the key under which WindowUse holds it"""
+    measure: Literal["actions", "instances_replaced", "added_cost_usd", "tool_cost_usd"]
+    window_seconds: int = Field(ge=1)
+    per_fleet: bool
+    """True: this fleet's rows only"""
