@@ -1,6 +1,6 @@
 """Nouns of the law: what was proposed, on which facts, what was decided, who approved."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -32,9 +32,13 @@ class WindowUse(Record):
     """budget name → dollars added in its period"""
     tool_cost_usd: dict[str, Money] = {}
     """budget name → dollars for model tokens and paid calls in its period"""
-    seconds_since_change: float | None = None
-    """since this fleet was changed last; None = never"""
-    fleets_changing: int = 0
+    effective_cost_usd: dict[str, Money] = {}
+    """budget name → dollars that the account spent in its period"""
+    seconds_since_change: float | None = Field(default=None, ge=0)
+    """since this fleet was changed last; None = not known, unless `never_changed` says why"""
+    never_changed: bool = False
+    """True = the journal was read and holds no change of this fleet"""
+    fleets_changing: int | None = Field(default=None, ge=0)
     """other fleets with an open intent"""
 
 
@@ -68,18 +72,29 @@ class Facts(Record):
     on_demand_instances_after: int | None = Field(default=None, ge=0)
     zones: int | None = Field(default=None, ge=0)
     largest_pool_share_after: Share | None = None
-    instance_ids: tuple[str, ...] = ()
-    """instances that the action touches"""
+    mixed_instances: bool | None = None
+    """the fleet has a mixed instances policy now"""
+    mix_before: PurchaseMix | None = None
+    """the purchase mix as it is; None = not known, or no mix"""
+    instance_ids: tuple[str, ...] | None = None
+    """instances that the action touches; () = none"""
     scale_in_protected: int | None = Field(default=None, ge=0)
     """of those, how many are protected from scale-in"""
     instances_replaced: int | None = Field(default=None, ge=0)
     added_cost_usd_per_day: Money | None = None
     """effective basis; below 0 is a saving"""
     net_saving_usd_per_day: Money | None = None
+    net_saving_basis: Literal["list", "contracted", "effective"] | None = None
+    net_saving_after: tuple[Literal["interruption_overhead", "commitment_waste"], ...] = ()
+    """what was taken off the net saving"""
     risk_before: RiskLevel | None = None
     risk_after: RiskLevel | None = None
     placement_score: int | None = Field(default=None, ge=1, le=10)
     price_age_seconds: float | None = Field(default=None, ge=0)
+    verification: Literal["rollback", "escalate"] | None = None
+    """what the actuator can do when its later check of the change fails; None = it does not check later"""
+    principal_arn: str | None = None
+    """who writes, as STS tells it"""
     audit_verified: bool | None = None
     kill_switch: bool | None = None
     """True = STOP is set"""
@@ -146,6 +161,8 @@ class Proposal(Record):
     proposed_by: Name
     """person:<name>, agent:<model>, reflex"""
     preview: Preview
+    state_seen: dict[str, Any]
+    """what the approval is bound to, as it was read; its digest is preview.state_fingerprint"""
     facts: Facts
     created_at: UtcTime
 

@@ -135,11 +135,17 @@ class Intent(Record):
     opened_at: UtcTime
 
 
-OutcomeStatus = Literal["done", "already", "refused", "failed", "unknown"]
+OutcomeStatus = Literal["done", "already", "refused", "failed", "unknown", "superseded"]
 
 
 class Outcome(Record):
-    """What became of an intent. `unknown` is a result: the effect may or may not have happened."""
+    """What became of an intent.
+
+    done, already       the world is as wanted: by this intent, or before it
+    refused, failed     nothing happened: our last look said no, or AWS did
+    unknown             it may or may not have happened: the only status that is not final
+    superseded          never known, and the world has moved on since: nothing is re-sent
+    """
 
     status: OutcomeStatus
     message: str

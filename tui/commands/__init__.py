@@ -1,0 +1,1 @@
+"""One file a command. Heavy imports stand inside functions: `--help` stays fast."""

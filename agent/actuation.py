@@ -1,0 +1,309 @@
+"""The one way to write: Proposal → Decision → (Approval) → Permit → durable intent → effect → outcome.
+
+Chat, command line, daemon and reflex all come through here, and nothing else holds a CloudWriter.
+A process may die between any two lines: the journal tells the next one what is open, and an effect whose
+answer was lost is looked for, never sent again.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from agent.facts import Actor, drift, gather, state_digest, state_seen
+from agent.journal.journal import Journal
+from agent.journal.records import Lease, SavedProposal
+from policies.authorize import authorize
+from policies.document import Policy
+from policies.engine import decide
+from policies.records import Approval, Decision, Proposal
+from tools import effects
+from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
+from tools.errors import CloudError, Denied, Halted, OutcomeUnknown, StalePlan
+from tools.fleets.preview import draw_preview
+from tools.records import Action, Fleet, Intent, Outcome, OutcomeStatus, Permit, digest_of
+
+# EC2 may show an old state for up to about five minutes: until then an unanswered write is neither done nor not
+HORIZON = timedelta(seconds=300)
+MAX_WAITING = 20
+_FINAL = frozenset({"done", "already", "refused", "failed", "superseded"})
+
+
+@dataclass(frozen=True)
+class Actuation:
+    """Everything that a change needs, handed in by the front door."""
+
+    reader: CloudReader
+    writer: CloudWriter
+    journal: Journal
+    policy: Policy
+    clock: Clock
+    halted: Callable[[], bool]
+    """the kill switch, looked at anew each time"""
+    audit_verified: Callable[[], bool | None]
+    """None = could not be told"""
+    lease: Callable[[], Lease | None] = lambda: None
+    """the daemon's lease; people and chat act without one"""
+
+    def propose(self, action: Action, *, by: str, actor: Actor, rationale: str) -> SavedProposal:
+        """Read the fleet, compute what the action would do, judge it, write both down. Nothing is changed.
+
+        Raises  Denied: too many proposals wait already; NotFound and other CloudErrors
+        """
+        fleet = self.reader.fleet(action.fleet)
+        same = self._waiting_twin(action, state_digest(state_seen(action, fleet)))
+        if same is not None:
+            return same
+        proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale)
+        self.journal.save_proposal(proposal, decision, actor=by)
+        return self.journal.proposal(proposal.proposal_id)
+
+    def answer(
+        self, proposal_id: str, *, answer: Literal["approve", "deny"], by: str, reason: str = ""
+    ) -> SavedProposal:
+        """A person's word on a waiting proposal, bound to what was shown.
+
+        Raises  Denied: it does not wait for an answer; StalePlan: its time is over
+        """
+        saved, now = self.journal.proposal(proposal_id), self.clock.now()
+        if saved.status != "pending":
+            raise Denied(
+                f"{proposal_id} is {saved.status}: it does not wait for an answer",
+                hint="spotwarden approve lists what waits; ask again for a new proposal",
+            )
+        expires = expires_at(saved)
+        if now >= expires:
+            raise StalePlan(
+                f"{proposal_id} expired at {expires:%H:%M:%S} UTC: unanswered is denied",
+                hint="ask again: the change will be previewed and judged anew",
+            )
+        proposal = saved.proposal
+        approval = Approval(
+            approval_id=f"ok-{digest_of([proposal.digest, by, answer, now])[:10]}",
+            proposal_digest=proposal.digest,
+            action_digest=proposal.action.digest,
+            state_fingerprint=proposal.preview.state_fingerprint,
+            policy_digest=saved.decision.policy_digest,
+            answer=answer,
+            by=by,
+            reason=reason,
+            at=now,
+            expires_at=expires,
+        )
+        self.journal.save_approval(proposal_id, approval, actor=by)
+        return self.journal.proposal(proposal_id)
+
+    def act(self, proposal_id: str, *, by: str) -> Outcome:
+        """Carry out an allowed or approved proposal, once. A second call gets the recorded outcome.
+
+        Raises  Denied, ApprovalNeeded, Halted, StalePlan (with the drift): nothing was called
+        """
+        told = self.journal.outcomes(proposal_id)
+        if told and told[-1].status in _FINAL:
+            return told[-1]
+        if any(o.proposal_id == proposal_id for o in self.journal.open_intents()):
+            return next(o for p, o in self.reconcile() if p == proposal_id)
+        saved = self.journal.proposal(proposal_id)
+        if self.halted():
+            raise Halted("the kill switch is on: nothing is changed", hint="spotwarden run --resume takes it off")
+        try:
+            permit, decision, fleet = self._permit(saved)
+        except (StalePlan, Denied) as error:
+            self._refuse(saved, error, by=by)
+            raise
+        intent = self._open_intent(saved, permit, decision, fleet, by=by)
+        if intent.expect == intent.want:
+            return self._close(intent, "already", "the fleet is already so", after=intent.want, by=by)
+        return self._carry_out(intent, saved.proposal, by=by)
+
+    def reconcile(self) -> tuple[tuple[str, Outcome], ...]:
+        """Settle what a dead process left open by looking, never by sending: (proposal id, outcome) each."""
+        return tuple((o.proposal_id, self._settle(o.intent, o.last_outcome)) for o in self.journal.open_intents())
+
+    # judging
+
+    def _judge(
+        self, action: Action, fleet: Fleet, *, by: str, actor: Actor, rationale: str
+    ) -> tuple[Proposal, Decision]:
+        now, seen = self.clock.now(), state_seen(action, fleet)
+        drawn = draw_preview(self.reader, self.clock, action, fleet)
+        preview = drawn.with_(state_fingerprint=state_digest(seen))
+        facts = gather(
+            action,
+            fleet,
+            preview,
+            journal=self.journal,
+            policy=self.policy,
+            actor=actor,
+            halted=self.halted(),
+            audit_verified=self.audit_verified(),
+            now=now,
+        )
+        proposal = Proposal(
+            proposal_id=f"p-{digest_of([action, seen, now, by, self.journal.head().count])[:10]}",
+            action=action,
+            fleet=fleet.ref,
+            rationale=rationale,
+            proposed_by=by,
+            preview=preview,
+            state_seen=seen,
+            facts=facts,
+            created_at=now,
+        )
+        return proposal, decide(action, facts, self.policy, now=now)
+
+    def _waiting_twin(self, action: Action, fingerprint: str) -> SavedProposal | None:
+        """The same change, asked for twice on the same state, waits once."""
+        waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
+        for saved in waiting:
+            same_state = saved.proposal.preview.state_fingerprint == fingerprint
+            if saved.proposal.action == action and same_state and saved.decision.policy_digest == self.policy.digest:
+                return saved
+        if len(waiting) >= MAX_WAITING:
+            raise Denied(
+                f"{len(waiting)} proposals wait for an answer already, the most that may",
+                hint="answer some: spotwarden approve",
+            )
+        return None
+
+    def _permit(self, saved: SavedProposal) -> tuple[Permit, Decision, Fleet]:
+        """Judge again on the world as it is now: limits count at the moment of acting, drift refuses."""
+        proposal = saved.proposal
+        fleet = self._undrifted(proposal)
+        if self.policy.digest != saved.decision.policy_digest:
+            raise StalePlan(
+                f"the policy changed since {proposal.proposal_id} was judged",
+                hint="ask again: the change will be judged by the policy in force",
+                drift=(f"policy: {saved.decision.policy_digest[:12]} → {self.policy.digest[:12]}",),
+            )
+        fresh, decision = self._judge(
+            proposal.action, fleet, by=proposal.proposed_by, actor=proposal.facts.actor, rationale=proposal.rationale
+        )
+        if len(fresh.preview.replaced_instances) > len(proposal.preview.replaced_instances):
+            raise StalePlan(f"{proposal.proposal_id}: AWS would now replace more instances than were shown")
+        permit = authorize(proposal, decision, saved.approvals, self.policy, now=self.clock.now())
+        return permit, decision, fleet
+
+    def _undrifted(self, proposal: Proposal) -> Fleet:
+        """The fleet, read now. Raises StalePlan when it is not the one that was shown."""
+        fleet = self.reader.fleet(proposal.fleet)
+        now = state_seen(proposal.action, fleet)
+        if state_digest(now) != proposal.preview.state_fingerprint:
+            raise StalePlan(
+                f"{proposal.fleet.label} changed since {proposal.proposal_id} was shown: nothing was called",
+                hint="ask or plan again: the change will be previewed on the fleet as it is",
+                drift=drift(proposal.state_seen, now),
+            )
+        return fleet
+
+    # acting
+
+    def _open_intent(
+        self, saved: SavedProposal, permit: Permit, decision: Decision, fleet: Fleet, *, by: str
+    ) -> Intent:
+        proposal = saved.proposal
+        expect, want = effects.expect_and_want(self.reader, permit.action, fleet)
+        intent_id = f"i-{digest_of([proposal.digest, permit.permit_id])[:16]}"
+        token = base64.b32encode(hashlib.sha256(intent_id.encode()).digest()).decode().rstrip("=")
+        intent = Intent(
+            intent_id=intent_id, permit=permit, expect=expect, want=want, token=token, opened_at=self.clock.now()
+        )
+        amounts = {
+            "actions": Decimal(1),
+            "instances_replaced": Decimal(len(proposal.preview.replaced_instances)),
+            "added_cost_usd": max(Decimal(0), proposal.preview.added_cost_usd_per_day or Decimal(0)),
+        }
+        self.journal.open_intent(
+            proposal.proposal_id,
+            intent,
+            fleet=proposal.fleet.label,
+            amounts=amounts,
+            limits=decision.reservations,
+            approval_ids=[a.approval_id for a in saved.approvals if a.answer == "approve"],
+            lease=self.lease(),
+            actor=by,
+        )
+        return intent
+
+    def _carry_out(self, intent: Intent, proposal: Proposal, *, by: str) -> Outcome:
+        """The last look, the one call, the read-back. From here on every exit writes an outcome."""
+        try:
+            fleet = self._undrifted(proposal)
+        except StalePlan as error:
+            self._close(intent, "refused", f"{error.message}: {'; '.join(error.drift)}", by=by)
+            raise
+        except CloudError as error:
+            return self._close(intent, "failed", f"the last look failed, nothing was sent: {error.message}", by=by)
+        try:
+            receipt = effects.carry_out(self.writer, intent.permit, fleet)
+        except OutcomeUnknown as error:
+            return self._close(intent, "unknown", error.message, by=by)
+        except CloudError as error:
+            return self._close(intent, "failed", error.message, request_ids=(error.request_id,), by=by)
+        return self._read_back(intent, receipt, by=by)
+
+    def _read_back(self, intent: Intent, receipt: Receipt, *, by: str) -> Outcome:
+        try:
+            after = effects.observe(self.reader, intent.permit.action)
+        except CloudError as error:
+            text = f"AWS took it; reading back failed: {error.message}"
+            return self._close(intent, "done", text, request_ids=receipt.request_ids, by=by)
+        seen = "read back as wanted" if after == intent.want else "AWS took it; not yet visible on reading back"
+        return self._close(intent, "done", seen, after=after, request_ids=receipt.request_ids, by=by)
+
+    def _settle(self, intent: Intent, last: Outcome | None) -> Outcome:
+        try:
+            seen = effects.observe(self.reader, intent.permit.action)
+        except CloudError as error:
+            return self._stay_unknown(intent, last, f"cannot look: {error.message}")
+        if seen == intent.want:
+            return self._close(intent, "done", "found done when looked for", after=seen, by="reconcile")
+        ends = intent.opened_at + HORIZON
+        if self.clock.now() < ends:
+            text = f"sent or not, no answer is known; AWS may still show an old state until {ends:%H:%M:%S} UTC"
+            return self._stay_unknown(intent, last, text, after=seen)
+        if seen == intent.expect:
+            return self._close(intent, "failed", "not found after 300 s: it did not happen", after=seen, by="reconcile")
+        text = "cannot be told any more: " + "; ".join(drift(intent.want, seen))
+        return self._close(intent, "superseded", text, after=seen, by="reconcile")
+
+    def _stay_unknown(
+        self, intent: Intent, last: Outcome | None, message: str, *, after: dict[str, Any] | None = None
+    ) -> Outcome:
+        if last is not None:  # written once: looking again adds nothing
+            return last
+        return self._close(intent, "unknown", message, after=after, by="reconcile")
+
+    def _close(
+        self,
+        intent: Intent,
+        status: OutcomeStatus,
+        message: str,
+        *,
+        after: dict[str, Any] | None = None,
+        request_ids: tuple[str, ...] = (),
+        by: str,
+    ) -> Outcome:
+        outcome = Outcome(
+            status=status,
+            message=message,
+            before=intent.expect,
+            after=after or {},
+            request_ids=tuple(r for r in request_ids if r),
+            at=self.clock.now(),
+        )
+        self.journal.close_intent(intent.intent_id, outcome, actor=by)
+        return outcome
+
+    def _refuse(self, saved: SavedProposal, error: StalePlan | Denied, *, by: str) -> None:
+        """Tell the journal that an approved action was refused at the last look. A need for approval is no refusal."""
+        lines = list(error.drift) if isinstance(error, StalePlan) else []
+        self.journal.refuse(saved.proposal.proposal_id, reason=error.message, drift=lines, actor=by)
+
+
+def expires_at(saved: SavedProposal) -> datetime:
+    """The moment after which an unanswered proposal is denied; aware UTC."""
+    return saved.proposal.created_at + timedelta(seconds=saved.decision.approval_ttl_seconds)

@@ -1,0 +1,111 @@
+"""Gather what a decision may look at: from the fleet, the preview, the journal. Unknown stays None, and then asks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from agent.journal.journal import Journal
+from policies.document import Policy
+from policies.records import Facts
+from tools.fleets.preview import mix_after
+from tools.records import Action, ChangeFleet, Fleet, Instance, Preview, digest_of
+
+Actor = Literal["person", "agent", "reflex"]
+
+
+def gather(
+    action: Action,
+    fleet: Fleet,
+    preview: Preview,
+    *,
+    journal: Journal,
+    policy: Policy,
+    actor: Actor,
+    halted: bool,
+    audit_verified: bool | None,
+    now: datetime,
+) -> Facts:
+    """Facts of one action on one fleet as both stand now, with what the policy's windows have used already."""
+    touched = touched_instances(action, fleet, preview)
+    facts = Facts(
+        account_id=fleet.ref.account_id,
+        region=fleet.ref.region,
+        actor=actor,
+        resource="aws.asg" if fleet.ref.kind == "asg" else "aws.ec2-fleet",
+        fleet=fleet.name,
+        tags={t.key: t.value for t in fleet.tags},
+        desired_capacity=fleet.desired_capacity,
+        instances=len(fleet.instances),
+        mix_after=mix_after(action, fleet) if isinstance(action, ChangeFleet) else fleet.mix,
+        desired_capacity_after=_desired_after(action, fleet),
+        on_demand_instances_after=_on_demand_after(action, fleet),
+        zones=len(fleet.zones),
+        instance_ids=tuple(i.instance_id for i in touched),
+        scale_in_protected=sum(i.protected_from_scale_in for i in touched),
+        instances_replaced=len(preview.replaced_instances),
+        added_cost_usd_per_day=preview.added_cost_usd_per_day,
+        net_saving_usd_per_day=None if preview.added_cost_usd_per_day is None else -preview.added_cost_usd_per_day,
+        risk_before=preview.risk_before,
+        risk_after=preview.risk_after,
+        price_age_seconds=None
+        if preview.price_as_of is None
+        else max(0.0, (now - preview.price_as_of).total_seconds()),
+        audit_verified=audit_verified,
+        kill_switch=halted,
+    )
+    return facts.with_(use=journal.use(policy.measures(action, facts), fleet=fleet.ref.label, now=now))
+
+
+def touched_instances(action: Action, fleet: Fleet, preview: Preview) -> Sequence[Instance]:
+    ids = set(preview.replaced_instances) | set(getattr(action, "instance_ids", ()))
+    return [i for i in fleet.instances if i.instance_id in ids]
+
+
+def state_seen(action: Action, fleet: Fleet) -> dict[str, Any]:
+    """The part of a fleet's state that an approval of this action is bound to.
+
+    A change of the fleet is bound to all of it. What touches named instances or a job's checkpoints is bound to
+    those instances alone: in a storm of interruptions the others come and go.
+    """
+    if isinstance(action, ChangeFleet):
+        return fleet.state
+    ids = set(getattr(action, "instance_ids", ()))
+    instances: dict[str, Any] = {i: s for i, s in fleet.state["instances"].items() if i in ids}
+    return {"ref": fleet.state["ref"], "tags": fleet.state["tags"], "instances": instances}
+
+
+def state_digest(state: dict[str, Any]) -> str:
+    return digest_of(state)
+
+
+def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tuple[str, ...]:
+    """What moved between two states, a line a field: «mix.on_demand_base_capacity: 2 → 1»."""
+    lines: list[str] = []
+    for key in sorted({*shown, *now}):
+        was, has = shown.get(key), now.get(key)
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(was, dict) and isinstance(has, dict):
+            lines += drift(was, has, path=name)
+        elif was != has:
+            lines.append(f"{name}: {_short(was)} → {_short(has)}")
+    return tuple(lines)
+
+
+def _short(value: Any) -> str:
+    return "none" if value is None else str(value)[:120]
+
+
+def _desired_after(action: Action, fleet: Fleet) -> int:
+    wanted = action.desired_capacity if isinstance(action, ChangeFleet) else None
+    return fleet.desired_capacity if wanted is None else wanted
+
+
+def _on_demand_after(action: Action, fleet: Fleet) -> int:
+    """On-demand instances once AWS has settled: the base, and the rounded-up share above it."""
+    if not isinstance(action, ChangeFleet):
+        return len(fleet.on_demand)
+    desired, mix = _desired_after(action, fleet), mix_after(action, fleet)
+    if mix is None:
+        return desired
+    base = min(desired, mix.on_demand_base_capacity)
+    return base + -(-(desired - base) * mix.on_demand_percentage_above_base // 100)

@@ -1,0 +1,49 @@
+"""What a clause is: one question about one action, with its words, and with examples that are its tests."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, NamedTuple
+
+from policies.records import Facts, Verdict
+from tools.records import Action
+
+Word = tuple[Verdict, str]
+"""a verdict and why; a clause that has nothing against an action says None"""
+
+EVERY_ACTION = frozenset({"change-fleet", "replace-instances", "request-checkpoint", "restore-checkpoint"})
+CHANGE = frozenset({"change-fleet"})
+EVERYBODY = frozenset({"person", "agent", "reflex"})
+CHOSEN = frozenset({"person", "agent"})
+"""actions that somebody chose to do; the reflex answers a notice"""
+
+
+class Example(NamedTuple):
+    """given these arguments, about this action on these facts, the clause says this (None = nothing against it)"""
+
+    given: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    says: Verdict | None
+    action: Mapping[str, Any] = {}  # noqa: RUF012 - read only
+    now: str = "2026-11-19T02:00:00Z"
+
+
+class Clause:
+    """One question. Subclasses answer in `ask`; a missing fact asks, it never passes."""
+
+    key: ClassVar[str]
+    """where the document writes it"""
+    actions: ClassVar[frozenset[str]] = EVERY_ACTION
+    """kinds of actions that it looks at"""
+    actors: ClassVar[frozenset[str]] = EVERYBODY
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def holds(self) -> str:
+        """What is true when it has nothing against an action: for the card, the audit and `policy explain`."""
+        raise NotImplementedError
+
+    def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
+        raise NotImplementedError
+
+
+def missing(what: str) -> Word:
+    return "ask", f"fact missing: {what}"

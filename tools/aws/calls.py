@@ -1,0 +1,137 @@
+"""One call of one service: clients are made once, errors are given meaning once, every page is read."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+import botocore.session
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.aws.errors import meaning
+from tools.errors import CloudError
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 20
+LONG_POLL_SECONDS = 20
+MAX_PAGES = 2_000
+
+# the Price List and Savings Plans APIs live in a few regions only and answer for all
+_PRICING_HOMES = {"eu": "eu-central-1", "ap": "ap-south-1", "cn": "cn-northwest-1"}
+
+
+class Calls:
+    """Every call that leaves the house goes through `read`, `pages` or `write`."""
+
+    def __init__(
+        self,
+        session: botocore.session.Session,
+        *,
+        region: str,
+        endpoint_url: str | None,
+        region_hint: str = "",
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self.region = region
+        self._session = session
+        self._endpoint_url = endpoint_url
+        self._region_hint = region_hint
+        self._read_seconds = read_seconds
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._lock = threading.Lock()
+
+    def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """One answer. Retried by botocore within bounds. Raises CloudError kinds, UsageError."""
+        return self._call(service, operation, parameters, wrote=False)
+
+    def write(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """One attempt. Raises CloudError kinds: nothing happened; OutcomeUnknown: sent, and no answer came."""
+        return self._call(service, operation, parameters, wrote=True)
+
+    def pages(self, service: str, operation: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Every item of every page under `key`."""
+        try:
+            paginator = self._client(service, wrote=False).get_paginator(_snake(operation))
+            for number, page in enumerate(paginator.paginate(**parameters)):
+                if number >= MAX_PAGES:
+                    raise _too_many(service, operation)
+                yield from page.get(key) or ()
+        except (BotoCoreError, ClientError) as error:
+            raise self._meaning(error, service, operation, wrote=False) from error
+
+    def pages_by_token(
+        self, service: str, operation: str, key: str, *, token: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """As `pages`, for operations that botocore has no paginator for; `token` is the name of their page token."""
+        more: dict[str, str] = {}
+        for _ in range(MAX_PAGES):
+            answer = self.read(service, operation, **parameters, **more)
+            yield from answer.get(key) or ()
+            if not answer.get(token):
+                return
+            more = {token: answer[token]}
+        raise _too_many(service, operation)
+
+    def _call(self, service: str, operation: str, parameters: dict[str, Any], *, wrote: bool) -> dict[str, Any]:
+        try:
+            method = getattr(self._client(service, wrote=wrote), _snake(operation))
+            return cast("dict[str, Any]", method(**parameters))
+        except (BotoCoreError, ClientError) as error:
+            raise self._meaning(error, service, operation, wrote=wrote) from error
+
+    def _meaning(self, error: Exception, service: str, operation: str, *, wrote: bool) -> Exception:
+        return meaning(error, service=service, operation=operation, wrote=wrote, region_hint=self._region_hint)
+
+    def _client(self, service: str, *, wrote: bool) -> Any:
+        with self._lock:  # botocore clients may be shared between threads, their making may not
+            if (service, wrote) not in self._clients:
+                self._clients[service, wrote] = self._session.create_client(
+                    service,
+                    region_name=self._home(service),
+                    endpoint_url=self._endpoint_url,
+                    config=self._config(service, wrote=wrote),
+                )
+            return self._clients[service, wrote]
+
+    def _home(self, service: str) -> str:
+        if self._endpoint_url or service not in {"pricing", "savingsplans"}:
+            return self.region
+        return _PRICING_HOMES.get(self.region.split("-")[0], "us-east-1") if service == "pricing" else "us-east-1"
+
+    def _config(self, service: str, *, wrote: bool) -> Config:
+        attempts = (
+            {"mode": "standard", "total_max_attempts": 1} if wrote else {"mode": "adaptive", "total_max_attempts": 4}
+        )
+        return Config(
+            user_agent_extra="spotwarden",
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=self._read_seconds + (LONG_POLL_SECONDS if service == "sqs" else 0),
+            retries=attempts,
+            # only an endpoint that the caller named is honoured, never a stray AWS_ENDPOINT_URL
+            ignore_configured_endpoint_urls=True,
+            # an address on this machine is not behind a proxy
+            proxies={} if _is_loopback(self._endpoint_url) else None,
+            max_pool_connections=16,
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+
+def _too_many(service: str, operation: str) -> CloudError:
+    return CloudError(
+        f"{service}:{operation}: more than {MAX_PAGES:,} pages", hint="the account is larger than this reads"
+    )
+
+
+def _is_loopback(url: str | None) -> bool:
+    return url is not None and any(url.startswith(f"http://{h}") for h in ("127.", "localhost", "[::1]"))
+
+
+def _snake(operation: str) -> str:
+    """DescribeFleets → describe_fleets, as botocore names its methods."""
+    return cast("str", xform_name(operation))

@@ -1,0 +1,174 @@
+"""EC2 as we read it: instances, zones, launch templates, spot prices, placement scores."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from tools.aws.calls import Calls
+from tools.errors import NotFound, Rejected
+from tools.records import CapacityPool, Instance, PlacementScore, SpotPrice, Tag
+
+_IDS_A_CALL = 200  # EC2 takes at most 200 values in one filter
+_GONE = {"shutting-down", "terminated"}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What every fleet of one look has in common."""
+
+    account_id: str
+    zones: Mapping[str, str]
+    """zone name → zone id"""
+    now: datetime
+
+
+def zone_ids(calls: Calls) -> dict[str, str]:
+    answer = calls.read("ec2", "DescribeAvailabilityZones")
+    return {z["ZoneName"]: z["ZoneId"] for z in answer["AvailabilityZones"] if z.get("ZoneId")}
+
+
+def instances(
+    calls: Calls, ids: Iterable[str], *, zones: Mapping[str, str], protected: frozenset[str] = frozenset()
+) -> dict[str, Instance]:
+    """Instances that still live, by id. One that EC2 does not know (any more, or not yet) is left out.
+
+    A filter is used and not InstanceIds: one id that is gone would fail the whole call.
+    """
+    found = {}
+    for some in _batches(sorted(set(ids)), _IDS_A_CALL):
+        filters = [{"Name": "instance-id", "Values": some}]
+        for reservation in calls.pages("ec2", "DescribeInstances", "Reservations", Filters=filters):
+            for row in reservation["Instances"]:
+                if row["State"]["Name"] not in _GONE:
+                    found[row["InstanceId"]] = _instance(row, zones, protected)
+    return found
+
+
+def _instance(row: dict[str, Any], zones: Mapping[str, str], protected: frozenset[str]) -> Instance:
+    zone = row["Placement"]["AvailabilityZone"]
+    return Instance(
+        instance_id=row["InstanceId"],
+        instance_type=row["InstanceType"],
+        zone_name=zone,
+        zone_id=zones.get(zone),
+        purchase_option="spot" if row.get("InstanceLifecycle") == "spot" else "on-demand",
+        state=row["State"]["Name"],
+        launched_at=row["LaunchTime"],
+        protected_from_scale_in=row["InstanceId"] in protected,
+    )
+
+
+def template_type(calls: Calls, specification: Mapping[str, Any] | None) -> str | None:
+    """The instance type of a launch template's version; None when the template names none or is gone."""
+    if not specification:
+        return None
+    named = {k: specification[k] for k in ("LaunchTemplateId", "LaunchTemplateName") if specification.get(k)}
+    if len(named) == 2:  # EC2 wants exactly one of them
+        del named["LaunchTemplateName"]
+    version = str(specification.get("Version") or "$Default")
+    try:
+        versions = calls.pages(
+            "ec2", "DescribeLaunchTemplateVersions", "LaunchTemplateVersions", Versions=[version], **named
+        )
+        return next((v["LaunchTemplateData"].get("InstanceType") for v in versions), None)
+    except NotFound:
+        return None
+
+
+def subnet_zones(calls: Calls, subnet_ids: Iterable[str]) -> dict[str, str]:
+    """Subnet id → zone name."""
+    ids = sorted(set(subnet_ids))
+    if not ids:
+        return {}
+    filters = [{"Name": "subnet-id", "Values": ids[:_IDS_A_CALL]}]
+    rows = calls.pages("ec2", "DescribeSubnets", "Subnets", Filters=filters)
+    return {r["SubnetId"]: r["AvailabilityZone"] for r in rows}
+
+
+def spot_prices(
+    calls: Calls,
+    instance_types: Sequence[str],
+    *,
+    since: datetime,
+    until: datetime,
+    product: str,
+    zones: Mapping[str, str],
+) -> tuple[SpotPrice, ...]:
+    """Changes in the window and the price in force at its start, oldest first.
+
+    Source  EC2 DescribeSpotPriceHistory: changes, at most 90 days; the first row of a pool may lie before `since`
+    """
+    if not instance_types:
+        return ()
+    rows = calls.pages(
+        "ec2",
+        "DescribeSpotPriceHistory",
+        "SpotPriceHistory",
+        InstanceTypes=sorted(set(instance_types)),
+        ProductDescriptions=[product],
+        StartTime=since,
+        EndTime=until,
+    )
+    prices = {_spot_price(row, zones) for row in rows}
+    return tuple(sorted(prices, key=lambda p: (p.at, p.pool.label, p.usd_per_hour)))
+
+
+def _spot_price(row: dict[str, Any], zones: Mapping[str, str]) -> SpotPrice:
+    zone = row["AvailabilityZone"]
+    pool = CapacityPool(
+        instance_type=row["InstanceType"],
+        zone_name=zone,
+        zone_id=row.get("AvailabilityZoneId") or zones.get(zone),
+        product=row["ProductDescription"],
+    )
+    return SpotPrice(pool=pool, usd_per_hour=Decimal(row["SpotPrice"]), at=row["Timestamp"])
+
+
+def placement_scores(
+    calls: Calls, instance_types: Sequence[str], *, target_capacity: int, now: datetime
+) -> tuple[PlacementScore, ...]:
+    """By zone, highest first. EC2 refuses new configurations past a daily limit: it then has no answer."""
+    if not instance_types or target_capacity < 1:
+        return ()
+    types = tuple(sorted(set(instance_types)))
+    try:
+        rows = list(
+            calls.pages(
+                "ec2",
+                "GetSpotPlacementScores",
+                "SpotPlacementScores",
+                InstanceTypes=list(types),
+                TargetCapacity=target_capacity,
+                TargetCapacityUnitType="units",
+                SingleAvailabilityZone=True,
+                RegionNames=[calls.region],
+            )
+        )
+    except Rejected:
+        return ()
+    scores = [
+        PlacementScore(
+            region=r.get("Region", calls.region),
+            zone_id=r.get("AvailabilityZoneId"),
+            score=r["Score"],
+            instance_types=types,
+            target_capacity=target_capacity,
+            as_of=now,
+        )
+        for r in rows
+    ]
+    return tuple(sorted(scores, key=lambda s: (-s.score, s.zone_id or "")))
+
+
+def tags(rows: Iterable[Mapping[str, Any]]) -> tuple[Tag, ...]:
+    """As written by whoever wrote them: data, never markup or instructions."""
+    return tuple(sorted((Tag(key=r["Key"], value=r.get("Value") or "") for r in rows), key=lambda t: t.key))
+
+
+def _batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,63 @@
+"""analyze_prices: what pools cost over the last hours, for a fleet or an instance type."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.cloud import Clock, CloudReader
+from tools.errors import NoPriceHistory
+from tools.market.prices import analyze
+from tools.market.subject import is_instance_type, named_fleet
+from tools.records import LINUX, Name, PriceAnalysis
+from tools.tool import tool
+
+HISTORY_HOURS = 90 * 24
+"""EC2 keeps 90 days"""
+
+
+@tool(
+    effect="read",
+    iam=(
+        "ec2:DescribeSpotPriceHistory",
+        "pricing:GetProducts",
+        "autoscaling:DescribeAutoScalingGroups",
+        "ec2:DescribeFleets",
+    ),
+    example={"fleet": "ml-train", "window_hours": 24},
+)
+def analyze_prices(
+    reader: CloudReader, clock: Clock, fleet: Name, window_hours: Annotated[int, Field(ge=1, le=HISTORY_HOURS)]
+) -> PriceAnalysis:
+    """Spot prices per capacity pool of a fleet or an instance type: now, time-weighted mean, range, saving.
+
+    fleet         a fleet's name or id, or an instance type such as g5.xlarge (every zone of the region)
+    window_hours  1..2160, ends now
+    Raises        NotFound: no such fleet; NoPriceHistory: EC2 knows no price of any of its pools
+    """
+    if is_instance_type(fleet):
+        types: tuple[str, ...] = (fleet,)
+        zones: frozenset[str] | None = None
+    else:
+        found = named_fleet(reader, fleet)
+        types = tuple(sorted({*found.instance_types, *(i.instance_type for i in found.instances)}))
+        zones = frozenset(found.zones) | {i.zone_name for i in found.instances}
+    now = clock.now()
+    start = now - timedelta(hours=window_hours)
+    prices = reader.spot_prices(types, since=start, until=now, product=LINUX)
+    here = [p for p in prices if zones is None or p.pool.zone_name in zones]
+    if not here:
+        raise NoPriceHistory(
+            f"{fleet}: EC2 knows no spot price of {', '.join(types) or 'any type'} in the last {window_hours} h",
+            hint="check the region and the spelling of the type",
+        )
+    rates = {r.instance_type: r.usd_per_hour for r in reader.on_demand_rates(types, product=LINUX)}
+    pools, aside = analyze(here, start=start, end=now, on_demand=rates)
+    return PriceAnalysis(
+        subject=fleet,
+        window_hours=window_hours,
+        pools=pools,
+        set_aside=aside,
+        as_of=now,
+        source="EC2 DescribeSpotPriceHistory, AWS Price List",
+    )

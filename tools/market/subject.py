@@ -1,0 +1,32 @@
+"""Finding what was asked about: a fleet by its name or id, or an instance type by its form."""
+
+import difflib
+import re
+
+from tools.cloud import CloudReader
+from tools.errors import NotFound
+from tools.records import Fleet
+
+INSTANCE_TYPE = re.compile(r"^[a-z][a-z0-9-]{0,20}\.(nano|micro|small|medium|large|metal|\d{0,3}xlarge|metal-\d+xl)$")
+
+
+def is_instance_type(text: str) -> bool:
+    return INSTANCE_TYPE.fullmatch(text) is not None
+
+
+def named_fleet(reader: CloudReader, name: str) -> Fleet:
+    """The fleet of this name or id.
+
+    Raises  NotFound: none, or a name that two fleets share; names what there is
+    """
+    fleets = reader.fleets()
+    by_id = [f for f in fleets if name in (f.ref.fleet_id, f.ref.label)]
+    found = by_id or [f for f in fleets if f.name == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f.ref.fleet_id for f in found)
+        raise NotFound(f"{name}: {len(found)} fleets have this name", hint=f"give the id: {ids}")
+    names = sorted({f.name for f in fleets})
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or names[:8]
+    raise NotFound(f"{name}: no fleet of this name", hint=f"there is {', '.join(near) or 'no fleet at all'}")

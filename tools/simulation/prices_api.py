@@ -1,0 +1,134 @@
+"""EC2's market actions as AWS answers them: DescribeSpotPriceHistory and GetSpotPlacementScores."""
+
+import fnmatch
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.responses import EC2Response
+
+from tools.simulation.market import HISTORY, PRODUCT_NAMES, Change, Pool, placement_score
+from tools.simulation.world import World
+
+MOST_ROWS = 1000
+
+
+def install(world: World) -> None:
+    """Replace moto's answers with ours, for this process."""
+
+    def describe_spot_price_history(response: EC2Response) -> ActionResult:
+        response.error_on_dryrun()
+        return ActionResult(_page(response, _history(world, response)))
+
+    def get_spot_placement_scores(response: EC2Response) -> ActionResult:
+        response.error_on_dryrun()
+        return ActionResult({"SpotPlacementScores": _scores(world, response)})
+
+    EC2Response.describe_spot_price_history = describe_spot_price_history
+    EC2Response.get_spot_placement_scores = get_spot_placement_scores
+
+
+def _history(world: World, response: EC2Response) -> list[dict[str, Any]]:
+    """Rows newest first: changes in the window, and the price in force at its start."""
+    now = world.clock.now()
+    until = min(_moment(response, "EndTime") or now, now)
+    since = max(_moment(response, "StartTime") or now - HISTORY, now - HISTORY)
+    zone_ids = {z.name: z.zone_id for z in world.ec2.describe_availability_zones()}
+    filters = response._filters_from_querystring()
+    kinds = response._get_param("InstanceTypes", []) or filters.get("instance-type") or list(world.market.types())
+    products = response._get_param("ProductDescriptions", []) or filters.get("product-description") or PRODUCT_NAMES
+    zones = [z for z in world.zones if _zone_wanted(response, filters, z, zone_ids.get(z, ""))]
+    kinds = [k for k in world.market.types() if any(fnmatch.fnmatchcase(k, pattern) for pattern in kinds)]
+    found = [
+        change
+        for kind in kinds
+        for zone in zones
+        for product in products
+        for change in world.market.changes(Pool(kind, zone), product, since=since, until=until)
+        if _row_wanted(filters, change)
+    ]
+    found.sort(key=lambda c: (c.instance_type, c.zone, c.product))
+    found.sort(key=lambda c: c.at, reverse=True)
+    return [
+        {
+            "AvailabilityZone": c.zone,
+            "AvailabilityZoneId": zone_ids.get(c.zone),
+            "InstanceType": c.instance_type,
+            "ProductDescription": c.product,
+            "SpotPrice": c.price,
+            "Timestamp": c.at.astimezone(UTC).replace(tzinfo=None),
+        }
+        for c in found
+    ]
+
+
+def _zone_wanted(response: EC2Response, filters: dict[str, Any], zone: str, zone_id: str) -> bool:
+    asked = response._get_param("AvailabilityZone")
+    asked_id = response._get_param("AvailabilityZoneId")
+    return (
+        (not asked or zone == asked)
+        and (not asked_id or zone_id == asked_id)
+        and ("availability-zone" not in filters or _any_match(zone, filters["availability-zone"]))
+        and ("availability-zone-id" not in filters or _any_match(zone_id, filters["availability-zone-id"]))
+    )
+
+
+def _row_wanted(filters: dict[str, Any], change: Change) -> bool:
+    stamp = change.at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return (
+        ("instance-type" not in filters or _any_match(change.instance_type, filters["instance-type"]))
+        and ("product-description" not in filters or _any_match(change.product, filters["product-description"]))
+        and ("spot-price" not in filters or _any_match(change.price, filters["spot-price"]))
+        and ("timestamp" not in filters or _any_match(stamp, filters["timestamp"]))
+    )
+
+
+def _any_match(text: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(text, p) for p in patterns)
+
+
+def _page(response: EC2Response, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A page of the history; the token is "" when there is no more, as EC2 says it."""
+    size = min(max(int(response._get_param("MaxResults") or MOST_ROWS), 1), MOST_ROWS)
+    token = response._get_param("NextToken") or "0"
+    if not token.isdigit():
+        raise EC2ClientError("InvalidNextToken", f"The token '{token}' is invalid.")
+    start = int(token)
+    more = str(start + size) if start + size < len(rows) else ""
+    return {"SpotPriceHistory": rows[start : start + size], "NextToken": more}
+
+
+def _moment(response: EC2Response, name: str) -> datetime | None:
+    value = response._get_param(name)
+    if value is None or isinstance(value, datetime):
+        moment = value
+    else:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            raise EC2ClientError("InvalidParameterValue", f"Invalid {name}: {value}") from None
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _scores(world: World, response: EC2Response) -> list[dict[str, Any]]:
+    """Best first, at most ten; the region as one, or zone by zone."""
+    kinds = response._get_param("InstanceTypes", [])
+    target = int(response._get_param("TargetCapacity") or 1)
+    regions = response._get_param("RegionNames", []) or [world.region]
+    if not kinds or world.region not in regions:
+        return []
+    zone_ids = {z.name: z.zone_id for z in world.ec2.describe_availability_zones()}
+    by_zone = {z: placement_score(world.seed, _offered(world, kinds, z), target) for z in world.zones}
+    if response._get_bool_param("SingleAvailabilityZone", False):
+        ranked = sorted(by_zone, key=lambda z: (-by_zone[z], z))[:10]
+        return [
+            {"Region": world.region, "AvailabilityZoneId": zone_ids.get(z), "Score": by_zone[z]} for z in ranked
+        ]
+    return [{"Region": world.region, "Score": max(by_zone.values())}]
+
+
+def _offered(world: World, kinds: list[str], zone: str) -> list[Pool]:
+    return [p for p in (Pool(k, zone) for k in kinds) if p not in world.dry]

@@ -1,0 +1,157 @@
+"""The front door: global options, the list of commands, errors as messages and exit codes.
+
+Commands are imported when they are called: nothing heavy stands on the way to `--help`.
+"""
+
+import importlib
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tools.errors import SpotError
+from tui import __version__
+from tui.config import Settings, read_settings
+
+# name → (module under tui.commands, what it does)
+COMMANDS = {
+    "chat": ("chat", "Ask, read proposals, approve: the terminal app, or one question with -p"),
+    "demo": ("demo", "The same on a simulated account: no AWS account, no API key"),
+    "doctor": ("doctor", "Check credentials, prices, model, journal; --iam prints least-privilege policies"),
+    "fleets": ("fleets", "Inventory: mix, pools, dollars per hour, risk"),
+    "market": ("market", "Spot prices and interruption risk"),
+    "plan": ("plan", "Preview a change, judge it, save it"),
+    "apply": ("apply", "Carry out a plan or an approved proposal, once"),
+    "approve": ("approve", "List what waits for a person; approve or deny it"),
+    "run": ("run", "Work alone under the policy's limits; handle interruptions"),
+    "audit": ("audit", "Read the audit log; prove that it is whole"),
+    "policy": ("policy", "Write, check, explain and try policies"),
+}
+EXIT_USAGE, EXIT_INTERRUPTED = 64, 130
+_FLAGS = {"--json", "--no-color", "--no-input", "-q", "--quiet", "-v", "--verbose", "--ascii"}
+_OPTIONS = {"--profile", "--region", "--config", "--db", "--policy"}
+
+
+class Commands(TyperGroup):
+    """Knows its commands by name and help; imports one only to run it."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"tui.commands.{COMMANDS[cmd_name][0]}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+app = typer.Typer(cls=Commands, rich_markup_mode=None, add_completion=False, invoke_without_command=True)
+
+
+@app.callback()
+def front_door(
+    ctx: typer.Context,
+    profile: Annotated[str | None, typer.Option(help="AWS profile")] = None,
+    region: Annotated[str | None, typer.Option(help="AWS region")] = None,
+    config: Annotated[str | None, typer.Option(help="settings file instead of ./spotwarden.toml")] = None,
+    db: Annotated[str | None, typer.Option(help="journal (SQLite); default in $XDG_STATE_HOME/spotwarden")] = None,
+    policy: Annotated[str | None, typer.Option(help="policy file; without one, nothing is ever changed")] = None,
+    json_: Annotated[bool | None, typer.Option("--json", help="one JSON document on stdout")] = None,
+    no_color: Annotated[bool, typer.Option("--no-color", help="no colours (also NO_COLOR)")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="never ask; an approval needed is exit 4")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress on stderr")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="more on stderr; tracebacks")] = False,
+    ascii_: Annotated[bool | None, typer.Option("--ascii", help="no box or ambiguous-width characters")] = None,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    """spotwarden: an assistant for cloud spot fleets that proposes, asks, acts once, and can prove it.
+
+    Without a command: chat. Try `spotwarden demo`. Global options work before and after the command.
+    Exit codes: 0 ok, 1 error, 2 changes pending (--detailed-exitcode), 3 denied, 4 approval needed,
+    5 audit not verified, 6 stale plan, 7 halted, 64 usage, 130 interrupted.
+    """
+    if version:
+        print(f"spotwarden {__version__}")
+        raise typer.Exit
+    flags = {"profile": profile, "region": region, "config": config, "db": db, "policy": policy, "json": json_}
+    ctx.obj = read_settings(
+        flags
+        | {"ascii": ascii_, "color": False if no_color else None, "input": False if no_input else None}
+        | {"quiet": quiet, "verbose": verbose}
+    )
+    if ctx.invoked_subcommand is None:
+        from tui.commands.chat import chat
+
+        chat(ctx)
+
+
+def hoist_global_options(arguments: Sequence[str]) -> list[str]:
+    """Global options to the front, wherever they stand before a `--`, so that both orders work."""
+    front: list[str] = []
+    rest: list[str] = []
+    pending = iter(arguments)
+    for argument in pending:
+        if argument == "--":
+            rest += [argument, *pending]
+        elif argument in _FLAGS or ("=" in argument and argument.split("=", 1)[0] in _OPTIONS):
+            front.append(argument)
+        elif argument in _OPTIONS:
+            front += [argument, *([value] if (value := next(pending, None)) is not None else [])]
+        else:
+            rest.append(argument)
+    return front + rest
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. The CLI's edge: every error ends here as words."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    wants_json, verbose = "--json" in given, bool({"-v", "--verbose"} & set(given))
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=hoist_global_options(given), prog_name="spotwarden", standalone_mode=False)
+        sys.stdout.flush()
+    except SpotError as error:
+        return _report(type(error).__name__, error.message, error.hint, error.exit_code, wants_json=wants_json)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment] # the reader left: closing must not complain again
+        return 0
+    except typer.TyperException as error:
+        hint = "spotwarden --help lists the commands and options"
+        return _report("UsageError", error.format_message(), hint, EXIT_USAGE, wants_json=wants_json)
+    except Exception as error:
+        if verbose:
+            traceback.print_exc()
+        text = f"unexpected {type(error).__name__}: {error}"
+        return _report("Unexpected", text, "run again with -v for the traceback", 1, wants_json=wants_json)
+    return result if isinstance(result, int) else 0
+
+
+def _report(kind: str, message: str, hint: str, code: int, *, wants_json: bool) -> int:
+    if wants_json:
+        document = {"error": {"kind": kind, "message": message, "hint": hint, "exit_code": code}}
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    print(f"spotwarden: {message}" + (f"\n  → {hint}" if hint else ""), file=sys.stderr)
+    return code
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    settings: Settings = ctx.obj
+    return settings
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""`spotwarden doctor`: what works and what does not, before anything depends on it. Reads only."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tui.cli import settings_of
+from tui.config import Settings
+
+if TYPE_CHECKING:
+    from tui.opening import House
+
+app = typer.Typer(rich_markup_mode=None)
+# what actuation needs beyond the tools' own reads
+_ALWAYS_READ = ("sts:GetCallerIdentity", "ec2:DescribeAvailabilityZones", "sqs:ReceiveMessage", "sqs:DeleteMessage")
+
+
+@app.command()
+def doctor(
+    ctx: typer.Context,
+    iam: Annotated[bool, typer.Option("--iam", help="print least-privilege IAM documents: read, and write")] = False,
+) -> None:
+    """Check credentials, prices, policy, model, journal and terminal. Every line says what to do when it fails."""
+    from tui.opening import open_house
+    from tui.output import emit, plain
+
+    settings = settings_of(ctx)
+    if iam:
+        print(json.dumps(iam_documents(), indent=2))
+        return
+    with open_house(settings) as house:
+        checks = [_check(name, look) for name, look in _checks(settings, house)]
+    lines = [f"{'ok  ' if c['ok'] else 'FAIL'}  {c['check']:<12} {plain(c['saw'])}" for c in checks]
+    emit(settings, {"ok": all(c["ok"] for c in checks), "checks": checks}, lambda: print("\n".join(lines)))
+    if not all(c["ok"] for c in checks):
+        raise typer.Exit(1)
+
+
+def iam_documents() -> dict[str, Any]:
+    """Two IAM policy documents, from the IAM actions that the tools declare."""
+    from tools.catalog import CATALOG
+
+    read = {a for t in CATALOG for a in t.iam if t.effect == "read"} | set(_ALWAYS_READ)
+    write = {a for t in CATALOG for a in t.iam if t.effect == "write"} - read
+    return {"read": _document("SpotwardenRead", read), "write": _document("SpotwardenWrite", write)}
+
+
+def _document(sid: str, actions: set[str]) -> dict[str, Any]:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _checks(settings: Settings, house: "House") -> list[tuple[str, Callable[[], str]]]:
+    return [
+        ("journal", lambda: _journal(house)),
+        ("policy", lambda: f"{house.policy.source}: {house.mode}"),
+        ("account", lambda: _account(house)),
+        ("fleets", lambda: f"{len(house.account.reader.fleets())} found"),
+        ("prices", lambda: _prices(house)),
+        ("model", lambda: house.model.name),
+        ("queue", lambda: settings.queue or ("simulated" if house.queue else "none: --events URL of an SQS queue")),
+    ]
+
+
+def _check(name: str, look: Callable[[], str]) -> dict[str, Any]:
+    from tools.errors import SpotError
+    from tui.opening import tell
+
+    try:
+        return {"check": name, "ok": True, "saw": look()}
+    except SpotError as error:
+        return {"check": name, "ok": False, "saw": tell(error)}
+
+
+def _journal(house: "House") -> str:
+    from tools.errors import AuditBroken
+
+    house.journal.head()
+    checked = house.verify()
+    if not checked.ok:
+        raise AuditBroken(checked.reason, hint="spotwarden audit verify tells more")
+    return f"{house.settings.db}: {checked.entries} entries, verified"
+
+
+def _account(house: "House") -> str:
+    who = house.account.reader.account()
+    return f"{who.account_id} {who.region} as {who.arn}" + (" (simulated)" if house.simulated else "")
+
+
+def _prices(house: "House") -> str:
+    from tools.errors import NoPriceHistory
+    from tools.market.pricebook import read_price_book
+
+    types = next((f.instance_types for f in house.account.reader.fleets() if f.instance_types), ("m6i.large",))
+    book = read_price_book(house.account.reader, house.clock, types[:2])
+    if book.oldest is None:
+        raise NoPriceHistory(f"no spot price for {', '.join(types[:2])}", hint="is the region right?")
+    return f"spot prices of {', '.join(types[:2])}; on-demand {book.on_demand(types[0]) or 'unknown'}"

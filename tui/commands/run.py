@@ -1,0 +1,153 @@
+"""`spotwarden run`: work alone under the policy's limits. No model takes part."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tui.cli import settings_of
+from tui.config import Settings
+
+if TYPE_CHECKING:
+    from agent.autonomy import Daemon, Round
+    from agent.reflex import ReflexReport
+    from tui.opening import House
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="one round, then end")] = False,
+    interval: Annotated[float, typer.Option(help="seconds between rounds", min=1)] = 300,
+    events: Annotated[str | None, typer.Option(help="SQS queue URL with EventBridge notices")] = None,
+    status: Annotated[bool, typer.Option("--status", help="who leads, what waits, what is open")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="kill switch: nothing is changed any more, by anybody")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="take the kill switch off")] = False,
+) -> None:
+    """Watch fleets, answer interruption notices, and do alone what the policy allows alone; the rest waits for you.
+
+    Ctrl+C ends it after the step under way. Exit 7: the kill switch is on, or another daemon leads.
+    """
+    from dataclasses import replace
+
+    from tui.opening import open_house
+    from tui.output import say
+
+    settings = settings_of(ctx)
+    settings = replace(settings, queue=events or settings.queue)
+    with open_house(settings) as house:
+        if stop:
+            house.halt()
+            say(settings, f"kill switch on: {house.kill_switch}; spotwarden run --resume takes it off")
+        elif resume:
+            house.resume_running()
+            say(settings, "kill switch off")
+        elif status:
+            _status(settings, house)
+        else:
+            _run(settings, house, once=once, interval=interval)
+
+
+def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> None:
+    from agent.autonomy import Daemon
+    from tui.output import emit, say
+
+    daemon = Daemon(house.actuation, house.queue, holder=house.daemon_name())
+    if once:
+        try:
+            report = daemon.round()
+        finally:
+            daemon.release()
+        emit(settings, report, lambda: print("\n".join(_round_lines(report))))
+        return
+    say(settings, f"{house.title} · round every {interval:g} s · Ctrl+C ends · spotwarden run --stop halts everything")
+    with _stop_signal() as stopped:
+        _watch(settings, daemon, interval, stopped)
+    say(settings, "ended; the lease is free")
+
+
+def _watch(settings: Settings, daemon: "Daemon", interval: float, stopped: threading.Event) -> None:
+    from agent.autonomy import Round
+
+    for report in daemon.watch(interval_seconds=interval, stop=stopped.is_set):
+        if settings.json:  # one document a line: a stream has no end to wait for
+            kind = "round" if isinstance(report, Round) else "notices"
+            print(f'{{"{kind}":{report.canonical()}}}', flush=True)
+        else:
+            lines = _round_lines(report) if isinstance(report, Round) else _notice_lines(report)
+            print("\n".join(lines), flush=True)
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """The first Ctrl+C or TERM asks for an end between two steps; the second one is Python's own."""
+    stopped = threading.Event()
+
+    def ask(number: int, _frame: Any) -> None:
+        stopped.set()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _round_lines(report: "Round") -> Iterator[str]:
+    from tui.output import plain
+    from tui.render import outcome_line
+
+    yield f"{report.at:%H:%M:%S}Z  {report.fleets} fleets looked at, {len(report.steps)} suggestions"
+    for outcome in report.settled:
+        yield f"  left open before: {outcome_line(outcome)}"
+    if report.notices is not None:
+        yield from _notice_lines(report.notices)
+    for step in report.steps:
+        told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
+        waits = f"  → spotwarden approve {step.proposal_id}" if step.verdict == "ask" else ""
+        yield f"  {step.fleet}: {step.action}: {step.verdict.upper()}: {told}{waits}"
+
+
+def _notice_lines(report: "ReflexReport") -> Iterator[str]:
+    from tui.output import plain
+    from tui.render import outcome_line
+
+    yield f"  {len(report.notices)} notices ({report.repeated} repeats, {len(report.unknown_instances)} not ours)"
+    for step in report.steps:
+        told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
+        yield f"  {step.at:%H:%M:%S}Z {step.fleet}: {step.action} {', '.join(step.instance_ids)}: {told}"
+
+
+def _status(settings: Settings, house: "House") -> None:
+    from agent.autonomy import LEASE
+    from tui.output import emit
+
+    lease = house.journal.lease(LEASE)
+    now = house.clock.now()
+    alive = lease is not None and lease.expires_at > now
+    waiting = house.journal.proposals(status="pending")
+    last = house.journal.entries(kinds=("round",), newest_first=True, limit=1)
+    document = {
+        "leader": lease.holder if lease is not None and alive else None,
+        "lease_expires_at": lease.expires_at if lease is not None and alive else None,
+        "halted": house.halted(),
+        "mode": house.mode,
+        "policy": house.policy.source,
+        "last_round_at": last[0].at if last else None,
+        "waiting": [s.proposal.proposal_id for s in waiting],
+        "open_intents": [o.intent.intent_id for o in house.open_intents()],
+    }
+    emit(settings, document, lambda: print("\n".join(f"{k:<17} {_show(v)}" for k, v in document.items())))
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

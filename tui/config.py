@@ -1,0 +1,136 @@
+"""Settings: flags > SPOTWARDEN_* > ./spotwarden.toml > XDG file. The only reader of the environment.
+
+Standard library only: it stands on the way to `--help`.
+"""
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tools.errors import UsageError
+
+PROJECT_FILE = Path("spotwarden.toml")
+_FILE_KEYS = (
+    "profile",
+    "region",
+    "db",
+    "policy",
+    "model",
+    "base_url",
+    "endpoint_url",
+    "lang",
+    "ascii",
+    "actor",
+    "queue",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One frozen answer to «how shall I run», whatever it came from."""
+
+    db: Path
+    state_dir: Path
+    profile: str | None = None
+    region: str | None = None
+    policy: Path | None = None
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    endpoint_url: str | None = None
+    queue: str | None = None
+    lang: str | None = None
+    actor: str = "person"
+    """who acts, for approvals and the audit: SPOTWARDEN_ACTOR, else the login name"""
+    json: bool = False
+    color: bool = True
+    input: bool = True
+    quiet: bool = False
+    verbose: bool = False
+    ascii: bool = False
+    explicit_db: bool = False
+    """a flag, variable or file named the journal"""
+
+    @property
+    def kill_switch(self) -> Path:
+        """The file whose existence stops every change: `spotwarden run --stop` makes it."""
+        return self.state_dir / "STOP"
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint to use instead of AWS's own.
+
+        Raises  UsageError: it is not on this machine; traffic with credentials goes to AWS or to a simulation only
+        """
+        if self.endpoint_url is None:
+            return None
+        host = urlsplit(self.endpoint_url).hostname
+        if host not in {"127.0.0.1", "localhost", "::1"}:
+            raise UsageError(
+                f"endpoint {self.endpoint_url}: only a loopback address may stand in for AWS",
+                hint="unset AWS_ENDPOINT_URL and SPOTWARDEN_ENDPOINT_URL, or run: spotwarden demo --serve",
+            )
+        return self.endpoint_url
+
+
+def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> Settings:
+    """Merge flags (None = not given), environment and files.
+
+    Raises  UsageError: a file that is not TOML, or has a key that is not ours
+    """
+    env = os.environ if environment is None else environment
+    home = Path(env.get("HOME", "~")).expanduser()
+    state_dir = Path(env.get("XDG_STATE_HOME") or home / ".local/state") / "spotwarden"
+    config_home = Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "spotwarden"
+    named = flags.get("config") or env.get("SPOTWARDEN_CONFIG")
+    files = [Path(named)] if named else [f for f in (PROJECT_FILE, config_home / "config.toml") if f.exists()]
+    values: dict[str, Any] = {}
+    for file in reversed(files):
+        values |= _read_file(file)
+    values |= {k: env[f"SPOTWARDEN_{k.upper()}"] for k in _FILE_KEYS if env.get(f"SPOTWARDEN_{k.upper()}")}
+    values.setdefault("endpoint_url", env.get("AWS_ENDPOINT_URL"))
+    values.setdefault("base_url", env.get("OPENAI_BASE_URL"))
+    values["api_key"] = env.get("OPENAI_API_KEY") or None
+    values |= {k: v for k, v in flags.items() if v is not None and k != "config"}
+    db = values.pop("db", None)
+    policy = values.pop("policy", None)
+    values["color"] = values.get("color", True) and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+    values["ascii"] = str(values.get("ascii", False)).lower() in {"1", "true", "yes"}
+    values["actor"] = values.get("actor") or env.get("USER") or env.get("LOGNAME") or "person"
+    known = {f.name for f in fields(Settings)}
+    return Settings(
+        db=Path(db).expanduser() if db else state_dir / "spotwarden.db",
+        state_dir=state_dir,
+        policy=Path(policy).expanduser()
+        if policy
+        else _first_existing(Path("spotwarden-policy.yaml"), config_home / "policy.yaml"),
+        explicit_db=db is not None,
+        **{k: v for k, v in values.items() if k in known},
+    )
+
+
+def _first_existing(*paths: Path) -> Path | None:
+    return next((p for p in paths if p.exists()), None)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", hint="name a file that exists with --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}", hint="see docs/configuration.md for an example") from None
+    unknown = sorted(set(document) - set(_FILE_KEYS))
+    if unknown:
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="known keys: " + ", ".join(_FILE_KEYS))
+    return document
+
+
+def is_terminal() -> bool:
+    """True when a person is at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

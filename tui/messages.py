@@ -1,0 +1,143 @@
+"""What workers tell the screens: one typed message per agent event, and one per answer of the house.
+
+Workers never touch a widget: they post these, and the screen that asked handles them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from textual.message import Message
+
+from agent import events
+from tools.records import AuditEntry, Fleet, FleetRisk, Inventory, PriceAnalysis
+from tui.house import Open, Saved, Verified
+
+
+class Told(Message):
+    """An event of the session."""
+
+
+@dataclass
+class Said(Told):
+    event: events.Said
+
+
+@dataclass
+class ToolStarted(Told):
+    event: events.ToolStarted
+
+
+@dataclass
+class ToolRan(Told):
+    event: events.ToolRan
+
+
+@dataclass
+class Proposed(Told):
+    event: events.Proposed
+
+
+@dataclass
+class ApprovalNeeded(Told):
+    event: events.ApprovalNeeded
+
+
+@dataclass
+class Acted(Told):
+    event: events.Acted
+
+
+@dataclass
+class Spent(Told):
+    event: events.Spent
+
+
+@dataclass
+class Finished(Told):
+    event: events.Finished
+
+
+_TELLING: dict[type, Callable[..., Told]] = {
+    events.Said: Said,
+    events.ToolStarted: ToolStarted,
+    events.ToolRan: ToolRan,
+    events.Proposed: Proposed,
+    events.ApprovalNeeded: ApprovalNeeded,
+    events.Acted: Acted,
+    events.Spent: Spent,
+    events.Finished: Finished,
+}
+
+
+def telling(event: events.Event) -> Told:
+    """The message of one agent event."""
+    return _TELLING[type(event)](event)
+
+
+@dataclass
+class Pulse(Message):
+    """How the house stands: what the title bar and the side panel show. `inventory` None = could not be read."""
+
+    inventory: Inventory | None
+    proposals: Sequence[Saved]
+    open_intents: Sequence[Open]
+    halted: bool
+    at: datetime
+
+    @property
+    def pending(self) -> tuple[Saved, ...]:
+        return tuple(p for p in self.proposals if p.status == "pending")
+
+
+def expiry(saved: Saved) -> datetime:
+    """When a proposal can no longer be approved."""
+    return saved.decision.judged_at + timedelta(seconds=saved.decision.approval_ttl_seconds)
+
+
+@dataclass
+class FleetSeen(Message):
+    fleet: Fleet
+    prices: PriceAnalysis
+    risk: FleetRisk
+
+
+@dataclass
+class AuditSeen(Message):
+    entries: Sequence[AuditEntry]
+
+
+@dataclass
+class ChainChecked(Message):
+    verification: Verified
+
+
+@dataclass
+class Answered(Message):
+    """The house recorded a person's answer to a proposal (and acted, when it was a yes)."""
+
+    saved: Saved
+    answer: Literal["approve", "deny"]
+
+
+@dataclass
+class ProposalFound(Message):
+    """A proposal was looked up to be shown."""
+
+    saved: Saved
+
+
+@dataclass
+class Switched(Message):
+    """The kill switch was set, or lifted."""
+
+    halted: bool
+
+
+@dataclass
+class Trouble(Message):
+    """Something failed that a person must know: what, and the way out."""
+
+    message: str
+    hint: str

@@ -1,0 +1,304 @@
+"""Opens the house: account, policy, journal, model, session — from one frozen Settings.
+
+The only place where an account is opened. Nothing is imported before it is needed: `--help` and the offline
+commands stay fast.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tools.errors import SpotError, UsageError
+from tui.config import Settings
+
+if TYPE_CHECKING:
+    from agent.actuation import Actuation
+    from agent.journal.journal import Journal
+    from agent.journal.records import OpenIntent, SavedProposal
+    from agent.journal.verify import Verification
+    from agent.models.model import Model
+    from agent.session import Session
+    from policies.document import Policy
+    from policies.records import Mode
+    from tools.aws.session import AwsAccount
+    from tools.cloud import Clock, Desk, NoticeQueue
+    from tools.records import AuditEntry, CostReport, Fleet, FleetRisk, Inventory, PriceAnalysis
+    from tools.simulation.client import SimulatedAccount
+
+# what the simulated account accepts: no real key ever goes there
+_SIMULATED_KEYS = ("AKIASIMULATED0000000", "simulated")
+_VERIFY_ALWAYS_BELOW = 20_000
+
+
+class WallClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class House:
+    """Everything one run needs, opened when first asked for, closed together. Safe to call from threads."""
+
+    def __init__(self, settings: Settings, simulated: "SimulatedAccount | None" = None) -> None:
+        self.settings = settings
+        self._simulation = simulated
+        self._verified: Verification | None = None
+        self._resume: str | None = None
+        self._ceiling: str | None = None
+
+    # the parts
+
+    @cached_property
+    def simulation(self) -> "SimulatedAccount | None":
+        """The simulated account behind the endpoint, if that is what it is."""
+        if self._simulation is None and self.settings.endpoint is not None:
+            from tools.simulation.client import SimulatedAccount
+
+            return SimulatedAccount.attach(self.settings.endpoint)
+        return self._simulation
+
+    @cached_property
+    def clock(self) -> "Clock":
+        return self.simulation.clock if self.simulation else WallClock()
+
+    @cached_property
+    def account(self) -> "AwsAccount":
+        from tools.aws.session import open_account
+
+        simulation = self.simulation
+        return open_account(
+            profile=None if simulation else self.settings.profile,
+            region=self.settings.region or (simulation.region if simulation else None),
+            endpoint_url=simulation.endpoint_url if simulation else self.settings.endpoint,
+            clock=self.clock,
+            credentials=_SIMULATED_KEYS if simulation else None,
+        )
+
+    @cached_property
+    def journal(self) -> "Journal":
+        from agent.journal.journal import Journal
+
+        return Journal.open(self.settings.db, clock=self.clock)
+
+    @cached_property
+    def policy(self) -> "Policy":
+        """The policy file, else observe only. The simulated account has the tour's."""
+        from policies.document import OBSERVE_ONLY, load_policy, preset
+
+        if self.settings.policy is not None:
+            return load_policy(self.settings.policy)
+        return preset("tour") if self.simulation else OBSERVE_ONLY
+
+    @cached_property
+    def model(self) -> "Model":
+        """The hosted model when an endpoint is configured, else the offline planner."""
+        settings = self.settings
+        if settings.model or settings.base_url or settings.api_key:
+            from agent.models.hosted import HostedModel
+
+            if not settings.model:
+                raise UsageError(
+                    "a model endpoint is configured, but no model is named",
+                    hint="set SPOTWARDEN_MODEL, or unset OPENAI_BASE_URL and OPENAI_API_KEY for the offline planner",
+                )
+            return HostedModel(base_url=settings.base_url, api_key=settings.api_key, model=settings.model)
+        from agent.models.offline import OfflinePlanner
+
+        return OfflinePlanner()
+
+    @cached_property
+    def desk(self) -> "Desk":
+        from tools.cloud import Desk
+
+        return Desk(reader=self.account.reader, clock=self.clock, audit=self.journal)
+
+    @cached_property
+    def actuation(self) -> "Actuation":
+        from agent.actuation import Actuation
+
+        return Actuation(
+            reader=self.account.reader,
+            writer=self.account.writer,
+            journal=self.journal,
+            policy=self.policy,
+            clock=self.clock,
+            halted=self.halted,
+            audit_verified=self._audit_verified,
+        )
+
+    @cached_property
+    def _session(self) -> "Session":
+        return self.open_session(resume=self._resume)
+
+    def resume_conversation(self, conversation: str | None) -> None:
+        """The conversation that `session()` shall go on with; None = a new one."""
+        self._resume = conversation
+
+    def lower_to(self, mode: str | None) -> None:
+        """Never more than the policy allows: «observe» changes nothing, «approve» asks where it would act alone."""
+        self._ceiling = mode
+
+    def open_session(self, *, lang: Literal["en", "ko"] | None = None, resume: str | None = None) -> "Session":
+        """A new conversation, or `resume` an old one by its id («last» = the newest)."""
+        from agent.session import Limits, Session
+        from tools.catalog import CATALOG
+
+        chosen = lang or self.settings.lang
+        if resume is None:
+            conversation = self.journal.start_conversation("chat", lang=chosen or "")
+        else:
+            conversation = self._known_conversation(resume)
+        return Session(
+            desk=self.desk,
+            catalog=CATALOG,
+            actuation=self.actuation,
+            journal=self.journal,
+            model=self.model,
+            clock=self.clock,
+            limits=Limits(),
+            conversation_id=conversation,
+            lang="ko" if chosen == "ko" else "en" if chosen == "en" else None,
+            mode=self.mode,
+            checkpoints=self.settings.db.with_name(self.settings.db.name + ".graph"),
+        )
+
+    def _known_conversation(self, wanted: str) -> str:
+        known = [c.conversation_id for c in self.journal.conversations(limit=200)]
+        if wanted == "last" and known:
+            return known[0]
+        if wanted in known:
+            return wanted
+        raise UsageError(f"no conversation {wanted!r} in {self.settings.db}", hint="known: " + ", ".join(known[:5]))
+
+    @cached_property
+    def queue(self) -> "NoticeQueue | None":
+        url = self.settings.queue or (self.simulation.queue_url if self.simulation else None)
+        return self.account.queue(url) if url else None
+
+    # what the screens ask
+
+    @property
+    def title(self) -> str:
+        who = self._identity
+        return f"{who.account_id} · {who.region} · {self.mode} · {self.model.name}"
+
+    @cached_property
+    def _identity(self) -> Any:
+        return self.account.reader.account()
+
+    @property
+    def mode(self) -> "Mode":
+        return self.policy.mode
+
+    @property
+    def simulated(self) -> bool:
+        return self.simulation is not None
+
+    @property
+    def person(self) -> str:
+        return self.settings.actor
+
+    def session(self) -> "Session":
+        return self._session
+
+    def inventory(self) -> "Inventory":
+        from tools.fleets.describe import list_fleets
+
+        return list_fleets.run(reader=self.desk.reader, clock=self.clock)  # type: ignore[return-value]
+
+    def fleet(self, name: str) -> "Fleet":
+        from tools.fleets.find import find_fleet
+
+        return find_fleet(self.desk.reader, name)
+
+    def prices(self, fleet: str) -> "PriceAnalysis":
+        from tools.market.analyze import analyze_prices
+
+        return analyze_prices.run(reader=self.desk.reader, clock=self.clock, fleet=fleet, window_hours=24 * 7)  # type: ignore[return-value]
+
+    def risk(self, fleet: str) -> "FleetRisk":
+        from tools.risk.score import score_risk
+
+        return score_risk.run(reader=self.desk.reader, clock=self.clock, fleet=fleet)  # type: ignore[return-value]
+
+    def costs(self) -> "CostReport":
+        from tools.money.costs import report_costs
+
+        return report_costs.run(reader=self.desk.reader, clock=self.clock)  # type: ignore[return-value]
+
+    def proposals(self) -> "tuple[SavedProposal, ...]":
+        return self.journal.proposals(limit=100)
+
+    def answer(
+        self, proposal_id: str, answer: Literal["approve", "deny"], *, by: str, reason: str = ""
+    ) -> "SavedProposal":
+        """Record a person's word; an approved change is carried out before this returns."""
+        saved = self.actuation.answer(proposal_id, answer=answer, by=by, reason=reason)
+        if saved.status == "approved":
+            self.actuation.act(proposal_id, by=by)
+        return self.journal.proposal(proposal_id)
+
+    def audit(self, after_seq: int, limit: int) -> "tuple[AuditEntry, ...]":
+        return self.journal.entries(after_seq=after_seq, limit=limit, newest_first=True)
+
+    def verify(self) -> "Verification":
+        from agent.journal.verify import verify
+
+        self._verified = verify(self.settings.db)
+        return self._verified
+
+    def _audit_verified(self) -> bool | None:
+        """The whole chain while that is quick; a long one is verified at the start and by `audit verify`."""
+        if self._verified is None or self._verified.entries < _VERIFY_ALWAYS_BELOW:
+            self.verify()
+        return self._verified.ok if self._verified else None
+
+    def open_intents(self) -> "tuple[OpenIntent, ...]":
+        return self.journal.open_intents()
+
+    # the kill switch: a file, so that anybody on the machine can use it with `touch`
+
+    @property
+    def kill_switch(self) -> Path:
+        named = self.policy.kill_switch
+        return Path(named).expanduser() if named else self.settings.kill_switch
+
+    def halted(self) -> bool:
+        return self.kill_switch.exists()
+
+    def halt(self) -> None:
+        self.kill_switch.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.kill_switch.write_text(f"{self.person} at {datetime.now(UTC).isoformat()}\n")
+        self.journal.append("halt", {"kill_switch": str(self.kill_switch)}, actor=self.person)
+
+    def resume_running(self) -> None:
+        self.kill_switch.unlink(missing_ok=True)
+        self.journal.append("halt-lifted", {"kill_switch": str(self.kill_switch)}, actor=self.person)
+
+    def daemon_name(self) -> str:
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    def close(self) -> None:
+        """Close what was opened, the session first and the account last."""
+        for part in ("_session", "journal", "account"):
+            opened = self.__dict__.pop(part, None)
+            if opened is not None:
+                opened.close()
+
+
+@contextmanager
+def open_house(settings: Settings, simulated: "SimulatedAccount | None" = None) -> Iterator[House]:
+    """A house for one command; closed whatever happens."""
+    house = House(settings, simulated)
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+def tell(error: SpotError) -> str:
+    return error.message + (f" → {error.hint}" if error.hint else "")

@@ -1,0 +1,124 @@
+"""Records as lines for a plain terminal: the same facts as the approval card, for plan, apply, chat -p and the tour."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from agent.journal.records import SavedProposal
+from policies.records import Decision, Proposal
+from tools.records import CostReport, Fleet, HourlyCost, Inventory, Outcome
+from tui.output import plain, table
+
+
+def usd(amount: Decimal | None, *, digits: int = 2, sign: bool = False) -> str:
+    """«$1,234.50», «unknown» for None; with `sign`, «+$1.20» / «-$1.20»."""
+    if amount is None:
+        return "unknown"
+    front = "-" if amount < 0 else "+" if sign else ""
+    return f"{front}${abs(amount):,.{digits}f}"
+
+
+def share(value: float | None) -> str:
+    return "unknown" if value is None else f"{value * 100:.0f} %"
+
+
+def proposal_lines(proposal: Proposal, decision: Decision) -> Iterator[str]:
+    """The card: what changes, what AWS replaces, money on three bases, risk, the clauses that spoke."""
+    preview = proposal.preview
+    yield f"{proposal.proposal_id}  {plain(proposal.title)}"
+    yield f"  why     {plain(proposal.rationale)}  (the words of {plain(proposal.proposed_by)})"
+    for change in preview.changes:
+        yield f"  {change.sign:<3} {change.field}: {plain(change.before)} → {plain(change.after)}"
+    if not preview.changes:
+        yield "  nothing to change: the fleet is already so"
+    replaced = len(preview.replaced_instances)
+    if replaced:
+        first = ", ".join(preview.replaced_instances[:4]) + (" …" if replaced > 4 else "")
+        yield f"  -/+ AWS will replace {replaced} of {preview.instances_total} instances: {first}"
+    yield from _money_lines(preview.cost_before, preview.cost_after)
+    yield (
+        f"  Δ       {usd(preview.added_cost_usd_per_day, sign=True)} a day (effective)"
+        f" · risk {preview.risk_before} → {preview.risk_after}"
+        f" · {'reversible' if preview.reversible else 'not reversible'}"
+    )
+    for warning in preview.warnings:
+        yield f"  !       {plain(warning)}"
+    yield f"  policy  {decision.verdict.upper()}  {plain(decision.policy or 'no policy')} ({decision.mode})"
+    for reason in decision.reasons:
+        yield f"          {plain(reason)}"
+    yield f"  bound   state {preview.state_fingerprint[:12]} · policy {decision.policy_digest[:12]}"
+
+
+def _money_lines(before: HourlyCost, after: HourlyCost) -> Iterator[str]:
+    if before == after:
+        return
+    for basis in ("list", "contracted", "effective"):
+        was, then = (getattr(c, f"{basis}_usd_per_hour") for c in (before, after))
+        yield f"  $/h     {basis:<10} {usd(was, digits=3)} → {usd(then, digits=3)}"
+
+
+def outcome_line(outcome: Outcome) -> str:
+    ids = f" · AWS request {', '.join(outcome.request_ids)}" if outcome.request_ids else ""
+    return f"{outcome.status}: {plain(outcome.message)}{ids}"
+
+
+def inventory_table(inventory: Inventory) -> str:
+    rows = [
+        (
+            f.name,
+            f.ref.kind,
+            f"{f.instances}/{f.desired_capacity}",
+            f"{f.on_demand}/{f.spot}",
+            len(f.instance_types),
+            share(f.largest_pool_share),
+            usd(f.usd_per_hour, digits=3),
+            f.risk,
+            "yes" if f.covered_by_commitment else "",
+        )
+        for f in inventory.fleets
+    ]
+    header = ("NAME", "TYPE", "HAVE/WANT", "OD/SPOT", "TYPES", "TOP POOL", "$/H", "RISK", "COMMITTED")
+    end = f"total {usd(inventory.usd_per_hour, digits=3)}/h effective · as of {inventory.as_of:%Y-%m-%d %H:%M:%SZ}"
+    return table(header, rows, right=frozenset({2, 3, 4, 5, 6})) + f"\n{end} · {plain(inventory.source)}"
+
+
+def fleet_lines(fleet: Fleet) -> Iterator[str]:
+    yield f"{plain(fleet.name)}  {fleet.ref.label}  {fleet.ref.account_id} {fleet.ref.region}"
+    yield f"  capacity  {len(fleet.instances)} of {fleet.desired_capacity} (min {fleet.min_size}, max {fleet.max_size})"
+    if fleet.mix is not None:
+        mix = fleet.mix
+        yield (
+            f"  mix       on-demand base {mix.on_demand_base_capacity}, {mix.on_demand_percentage_above_base} % above,"
+            f" {mix.spot_allocation_strategy}, {', '.join(mix.instance_types)}"
+        )
+    else:
+        yield f"  mix       none: on-demand {plain(fleet.instance_type or 'type unknown')}"
+    yield f"  tags      {plain(', '.join(f'{t.key}={t.value}' for t in fleet.tags))}"
+    rows = sorted(fleet.pools().items(), key=lambda item: -item[1])
+    yield "  " + table(("POOL", "INSTANCES"), [(p.label, n) for p, n in rows], right=frozenset({1})).replace(
+        "\n", "\n  "
+    )
+    yield f"  as of {fleet.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(fleet.source)}"
+
+
+def cost_table(report: CostReport) -> str:
+    rows = [
+        (
+            f.fleet,
+            *(usd(getattr(f.now, f"{b}_usd_per_hour"), digits=3) for b in ("list", "contracted", "effective")),
+            usd(f.saved_usd_per_hour, digits=3),
+            f.potential_note,
+        )
+        for f in report.fleets
+    ]
+    return table(("FLEET", "LIST $/H", "CONTRACTED", "EFFECTIVE", "SAVED", "NEXT"), rows, right=frozenset({1, 2, 3, 4}))
+
+
+def saved_json(saved: SavedProposal) -> dict[str, Any]:
+    """A proposal as JSON callers see it: the whole card, and where it stands."""
+    return {
+        "proposal": saved.proposal.model_dump(mode="json"),
+        "decision": saved.decision.model_dump(mode="json"),
+        "status": saved.status,
+        "approvals": [a.model_dump(mode="json") for a in saved.approvals],
+    }

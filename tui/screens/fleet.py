@@ -1,0 +1,166 @@
+"""One fleet: how it is bought, its pools with prices and risk, and the price chart of the pool at the cursor."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import DataTable, Static
+
+from tools.records import Fleet, FleetRisk, PoolPrices, PriceAnalysis, RiskScore
+from tui import messages
+from tui.messages import FleetSeen
+from tui.safe_text import plain, safe_text
+from tui.screens.room import Room, consult
+from tui.widgets.glyphs import percent, usd
+from tui.widgets.step_chart import step_chart
+from tui.widgets.table import Column, Table, Words, risk_words
+
+_COLUMNS = (
+    Column("POOL", 22),
+    Column("N", 3, right=True),
+    Column("NOW", 8, right=True),
+    Column("MEAN", 8, right=True),
+    Column("LIST", 8, right=True),
+    Column("SAVES", 7, right=True),
+    Column("RISK", 9),
+)
+_MAX_CHART_HEIGHT = 14
+
+
+class FleetScreen(Room):
+    NAME = "fleets"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("r", "refresh", "Read again"),
+        Binding("c", "copy", "Copy"),
+    ]
+
+    def __init__(self, fleet: str) -> None:
+        super().__init__()
+        self._name = fleet
+        self._seen: FleetSeen | None = None
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(plain(f"{self._name}: reading ..."), id="fleet-head", classes="head", markup=False)
+        yield Table(id="pools")
+        yield Static(id="chart", markup=False)
+        yield Static(id="fleet-foot", classes="foot", markup=False)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(Table).focus()
+        self._read()
+
+    def _read(self) -> None:
+        house, name = self.house, self._name
+
+        def question() -> FleetSeen:
+            return FleetSeen(house.fleet(name), house.prices(name), house.risk(name))
+
+        consult(self, question, what=f"Reading {safe_text(name, limit=40)}", once=True)
+
+    def troubled(self, trouble: messages.Trouble) -> None:
+        super().troubled(trouble)
+        if self._seen is None:
+            self.query_one("#fleet-head", Static).update(plain(f"{self._name}: not read. r tries again, Esc goes back"))
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_refresh(self) -> None:
+        self._read()
+
+    def action_copy(self) -> None:
+        if self._seen is not None:
+            self.hosting.copy_out(self._seen.prices.canonical(), what="its prices as JSON")
+
+    def on_fleet_seen(self, message: FleetSeen) -> None:
+        self._seen = message
+        self._show()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        if self._seen is not None:
+            self.call_after_refresh(self._chart)
+
+    @on(DataTable.RowHighlighted)
+    def _moved(self) -> None:
+        self._chart()
+
+    def _show(self) -> None:
+        if self._seen is None:
+            return
+        fleet, prices, risk = self._seen.fleet, self._seen.prices, self._seen.risk
+        self.query_one("#fleet-head", Static).update(self._head(fleet, risk))
+        counts = {pool.label: n for pool, n in fleet.pools().items()}
+        levels = {score.pool.label: score for score in risk.pools}
+        rows = [(p.pool.label, self._cells(p, counts, levels)) for p in prices.pools]
+        self.query_one(Table).show(_COLUMNS, rows)
+        self._foot(prices, risk)
+        self.call_after_refresh(self._chart)
+
+    def _head(self, fleet: Fleet, risk: FleetRisk) -> Content:
+        dot = f" {self.glyphs.dot} "
+        mix = fleet.mix
+        bought = (
+            f"base {mix.on_demand_base_capacity} on-demand, then {mix.on_demand_percentage_above_base}% on-demand"
+            f"{dot}{mix.spot_allocation_strategy}"
+            if mix is not None
+            else f"on-demand only{dot}{fleet.instance_type or 'type unknown'}"
+        )
+        counts = f"{len(fleet.instances)} of {fleet.desired_capacity} instances, {percent(fleet.spot_share)} spot"
+        tags = ", ".join(f"{t.key}={t.value}" for t in fleet.tags)
+        return Content.assemble(
+            plain(fleet.name, "bold $primary"),
+            plain(f"  {fleet.ref.label}{dot}{counts}{dot}risk {risk.level}", limit=300),
+            "\n",
+            plain(bought, limit=300),
+            "\n",
+            Content.styled("tags (theirs)  ", "$text-muted"),
+            plain(tags or "none", "$text-muted", limit=300),
+        )
+
+    def _cells(self, pool: PoolPrices, counts: dict[str, int], levels: dict[str, RiskScore]) -> list[str | Words]:
+        score = levels.get(pool.pool.label)
+        level = score.level if score is not None else "unknown"
+        return [
+            pool.pool.label,
+            str(counts.get(pool.pool.label, 0)),
+            usd(pool.current_usd_per_hour, places=4),
+            usd(pool.mean_usd_per_hour, places=4),
+            usd(pool.on_demand_usd_per_hour, places=4),
+            percent(pool.saving_share),
+            risk_words(level, self.glyphs.risk[level]),
+        ]
+
+    def _foot(self, prices: PriceAnalysis, risk: FleetRisk) -> None:
+        dot = f" {self.glyphs.dot} "
+        window = "all that is known" if prices.window_hours is None else f"last {prices.window_hours:g} h"
+        advice = f"advice  {safe_text(risk.advice[0], limit=200)}\n" if risk.advice else ""
+        words = (
+            f"{advice}NOW, MEAN, LIST in USD per instance-hour; MEAN time-weighted, {window}\n"
+            f"as of {prices.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(prices.source, limit=80)}"
+        )
+        self.query_one("#fleet-foot", Static).update(Content.styled(words, "$text-muted"))
+
+    def _chart(self) -> None:
+        seen, chart = self._seen, self.query_one("#chart", Static)
+        if seen is None:
+            return
+        key = self.query_one(Table).key_at_cursor
+        pool = next((p for p in seen.prices.pools if p.pool.label == key), None)
+        if pool is None:
+            chart.update("")
+            return
+        size = chart.content_size
+        drawn = step_chart(
+            pool.points,
+            until=pool.observed_until or seen.prices.as_of,
+            on_demand=pool.on_demand_usd_per_hour,
+            width=size.width,
+            height=min(size.height - 3, _MAX_CHART_HEIGHT),
+            glyphs=self.glyphs,
+        )
+        chart.update(Content("\n").join([plain(pool.pool.label, "bold"), drawn]))

@@ -1,0 +1,95 @@
+"""Signs on the screen. Every sign has words beside it: neither colour nor a glyph is the only signal.
+
+Box lines, arrows, dots and dashes are East-Asian-Ambiguous: a Korean terminal may draw them two columns wide
+and break every table. The ASCII set has none.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tools.records import RiskLevel
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    ok: str
+    bad: str
+    running: str
+    warn: str
+    arrow: str
+    dot: str
+    dash: str
+    bullet: str
+    delta: str
+    bar: str
+    prompt: str
+    risk: dict[RiskLevel, str]
+    step: str
+    """of a step chart: horizontal, vertical, and the corners └ ┘ ┌ ┐ (entering or leaving a level)"""
+    level: str
+    """the on-demand line"""
+    bullets: tuple[str, ...]
+    enter: str
+    up: str
+    down: str
+
+
+UNICODE = Glyphs(
+    ok="✓",
+    bad="✗",
+    running="◌",
+    warn="!",
+    arrow="→",
+    dot="·",
+    dash="—",
+    bullet="•",
+    delta="Δ",
+    bar="│",
+    prompt="›",
+    risk={"low": "▁", "medium": "▄", "high": "█", "unknown": "?"},
+    step="─│└┘┌┐",
+    level="┄",
+    bullets=("• ", "▪ ", "‣ ", "• ", "▪ "),
+    enter="⏎",
+    up="↑",
+    down="↓",
+)
+ASCII = Glyphs(
+    ok="ok",
+    bad="X",
+    running="..",
+    warn="!",
+    arrow="->",
+    dot="|",
+    dash="-",
+    bullet="*",
+    delta="change",
+    bar="|",
+    prompt=">",
+    risk={"low": ".", "medium": "o", "high": "#", "unknown": "?"},
+    step="-|++++",
+    level=".",
+    bullets=("* ", "- ", "+ ", "* ", "- "),
+    enter="Enter",
+    up="Up",
+    down="Down",
+)
+
+RISK_STYLE: dict[RiskLevel, str] = {
+    "low": "$text-success",
+    "medium": "$text-warning",
+    "high": "$text-error",
+    "unknown": "$text-muted",
+}
+
+
+def usd(value: Decimal | None, *, places: int = 2, sign: bool = False) -> str:
+    """$1,234.50; «unknown» where there is no number, which is never 0."""
+    if value is None:
+        return "unknown"
+    mark = "-" if value < 0 else "+" if sign and value > 0 else ""
+    return f"{mark}${abs(value):,.{places}f}"
+
+
+def percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share * 100:.0f}%"

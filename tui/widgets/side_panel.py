@@ -1,0 +1,91 @@
+"""Beside the chat on a wide terminal: fleets, alerts, approvals and limits at a glance."""
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from agent.events import Spent
+from tools.records import FleetSummary
+from tui.house import Saved
+from tui.messages import Pulse
+from tui.safe_text import fit, plain, safe_text
+from tui.widgets.glyphs import RISK_STYLE, usd
+from tui.widgets.title import glyphs_of
+
+MAX_FLEETS = 12
+NAME_WIDTH = 13
+
+
+class SidePanel(VerticalScroll, can_focus=False):
+    def __init__(self) -> None:
+        super().__init__()
+        self._spent: Spent | None = None
+        self._pulse: Pulse | None = None
+
+    def compose(self) -> ComposeResult:
+        for name in ("fleets", "alerts", "approvals", "limits"):
+            yield Static(id=f"side-{name}", markup=False)
+
+    def show(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._put("fleets", "FLEETS", self._fleets(pulse))
+        self._put("alerts", "ALERTS", self._alerts(pulse))
+        waiting = [plain(f"{fit(safe_text(s.proposal.fleet.fleet_id), NAME_WIDTH)} {_what(s)}") for s in pulse.pending]
+        self._put("approvals", "APPROVALS", waiting[:5] or [Content.styled("none waiting", "$text-muted")])
+        self._limits()
+
+    def spent(self, spent: Spent) -> None:
+        self._spent = spent
+        self._limits()
+
+    def _put(self, name: str, head: str, lines: list[Content]) -> None:
+        body = Content("\n").join([Content.styled(head, "bold $primary"), *lines])
+        self.query_one(f"#side-{name}", Static).update(body)
+
+    def _fleets(self, pulse: Pulse) -> list[Content]:
+        if pulse.inventory is None:
+            return [Content.styled("not read yet", "$text-muted")]
+        rows = [self._fleet(f) for f in pulse.inventory.fleets[:MAX_FLEETS]]
+        more = len(pulse.inventory.fleets) - MAX_FLEETS
+        if more > 0:
+            rows.append(Content.styled(f"and {more} more (2)", "$text-muted"))
+        total = Content.styled(f"{'total':<{NAME_WIDTH + 9}}{usd(pulse.inventory.usd_per_hour):>9}/h", "$text-muted")
+        return [*rows, total]
+
+    def _fleet(self, fleet: FleetSummary) -> Content:
+        spot = f"{fleet.spot / fleet.instances * 100:.0f}%" if fleet.instances else "-"
+        counted = f"{fleet.instances:>3} {spot:>4}"
+        mark = glyphs_of(self).risk[fleet.risk]
+        return Content.assemble(
+            f"{fit(safe_text(fleet.name), NAME_WIDTH)} {counted} spot ",
+            Content.styled(f"{mark} {fleet.risk}", RISK_STYLE[fleet.risk]),
+        )
+
+    def _alerts(self, pulse: Pulse) -> list[Content]:
+        lines: list[Content] = []
+        if pulse.halted:
+            lines.append(Content.styled("! HALTED: F8 lifts it", "bold $text-error"))
+        for intent in pulse.open_intents:
+            fleet = safe_text(intent.intent.permit.action.fleet.fleet_id, limit=20)
+            lines.append(Content.styled(f"! outcome unknown: {fleet}", "$text-error"))
+        risky = [f for f in pulse.inventory.fleets if f.risk == "high"] if pulse.inventory else []
+        lines += [Content.styled(f"! high risk: {safe_text(f.name, limit=20)}", "$text-warning") for f in risky]
+        return lines[:6] or [Content.styled("none", "$text-muted")]
+
+    def _limits(self) -> None:
+        spent = self._spent
+        if spent is None:
+            lines = [Content.styled("no question asked yet", "$text-muted")]
+        else:
+            cost = "price unknown" if spent.usd is None else f"${spent.usd:.4f}"
+            lines = [
+                Content(f"steps   {spent.steps:>10}"),
+                Content(f"tokens  {spent.prompt_tokens + spent.completion_tokens:>10,}"),
+                Content(f"model   {cost:>10}"),
+            ]
+        self._put("limits", "THIS ANSWER", lines)
+
+
+def _what(saved: Saved) -> str:
+    return ", ".join(saved.proposal.action.types)

@@ -1,0 +1,110 @@
+"""Prices as they are: a step function, drawn with lines; and the on-demand price over it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from textual.content import Content
+
+from tools.records import PricePoint
+from tui.widgets.glyphs import Glyphs
+
+LABEL_WIDTH = 8
+
+
+def step_chart(
+    points: Sequence[PricePoint],
+    *,
+    until: datetime,
+    on_demand: Decimal | None,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+) -> Content:
+    """Lines of exactly `width` columns, `height` rows and one row of times.
+
+    points     oldest first, USD per instance-hour; each holds until the next
+    until      closes the last step
+    on_demand  USD per instance-hour; drawn as a level line when it fits in twice the span, else said on top
+    """
+    columns = width - LABEL_WIDTH - 1
+    if not points or columns < 8 or height < 3:
+        return Content.styled("no prices to draw: unknown is not 0", "$text-muted")
+    values = sample([(p.at, float(p.usd_per_hour)) for p in points], until=until, columns=columns)
+    low, high = min(values), max(values)
+    line = None if on_demand is None else float(on_demand)
+    inside = line is not None and low * 0.5 <= line <= max(high * 2, high + (high - low) * 2)
+    if inside and line is not None:
+        low, high = min(low, line), max(high, line)
+    span = (high - low) or max(high * 0.1, 0.0001)
+    low, high = low - span * 0.08, high + span * 0.08
+    rows = [_row(v, low, high, height) for v in values]
+    grid = draw(rows, height, glyphs)
+    level = _row(line, low, high, height) if inside and line is not None else None
+    drawn = [_line(grid[r], r, level, _price_at(r, low, high, height), glyphs) for r in range(height)]
+    times = Content.styled(" " * (LABEL_WIDTH + 1) + _times(points[0].at, until, columns), "$text-muted")
+    legend = _legend(line, inside=inside, glyphs=glyphs)
+    return Content("\n").join([legend, *drawn, times])
+
+
+def sample(points: Sequence[tuple[datetime, float]], *, until: datetime, columns: int) -> list[float]:
+    """The value in force at the middle of each column."""
+    start = points[0][0]
+    seconds = max((until - start).total_seconds(), 1.0)
+    values: list[float] = []
+    at = 0
+    for column in range(columns):
+        moment = (column + 0.5) / columns * seconds
+        while at + 1 < len(points) and (points[at + 1][0] - start).total_seconds() <= moment:
+            at += 1
+        values.append(points[at][1])
+    return values
+
+
+def draw(rows: Sequence[int], height: int, glyphs: Glyphs) -> list[str]:
+    """rows: the row (0 on top) of each column; steps are joined by risers."""
+    flat, riser, up_end, up_start, down_start, down_end = glyphs.step  # ─ │ └ ┘ ┌ ┐
+    grid = [[" "] * len(rows) for _ in range(height)]
+    for x, row in enumerate(rows):
+        before = rows[x - 1] if x else row
+        grid[row][x] = flat
+        if row < before:  # the price rose: ┘ where it was, ┌ where it is
+            grid[before][x], grid[row][x] = up_start, down_start
+        elif row > before:  # it fell: ┐ where it was, └ where it is
+            grid[before][x], grid[row][x] = down_end, up_end
+        for between in range(min(row, before) + 1, max(row, before)):
+            grid[between][x] = riser
+    return ["".join(line) for line in grid]
+
+
+def _row(value: float, low: float, high: float, height: int) -> int:
+    return min(height - 1, max(0, int((high - value) / (high - low) * height)))
+
+
+def _price_at(row: int, low: float, high: float, height: int) -> float:
+    return high - (row + 0.5) / height * (high - low)
+
+
+def _line(drawn: str, row: int, level: int | None, price: float, glyphs: Glyphs) -> Content:
+    label = Content.styled(f"{price:>{LABEL_WIDTH}.4f}{glyphs.bar}", "$text-muted")
+    if row != level:
+        return Content.assemble(label, Content.styled(drawn, "$primary"))
+    pieces = [Content.styled(glyphs.level if c == " " else c, "$accent" if c == " " else "$primary") for c in drawn]
+    return Content.assemble(label, *pieces)
+
+
+def _legend(line: float | None, *, inside: bool, glyphs: Glyphs) -> Content:
+    head = " " * (LABEL_WIDTH + 1)
+    if line is None:
+        return Content.styled(f"{head}USD per hour   on-demand price unknown", "$text-muted")
+    where = "" if inside else ", off this scale"
+    return Content.assemble(
+        Content.styled(f"{head}USD per hour   ", "$text-muted"),
+        Content.styled(f"{glyphs.step[0] * 2} spot   ", "$primary"),
+        Content.styled(f"{glyphs.level * 2} on-demand {line:.4f}{where}", "$accent"),
+    )
+
+
+def _times(start: datetime, until: datetime, columns: int) -> str:
+    first, last = start.strftime("%m-%d %H:%M"), until.strftime("%m-%d %H:%MZ")
+    return first + last.rjust(columns - len(first))

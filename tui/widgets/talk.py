@@ -1,0 +1,256 @@
+"""The lines of a conversation: what was asked, what the tools did, what was answered, what came of it."""
+
+import json
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Markdown, Static
+from textual.widgets.markdown import MarkdownStream
+
+from agent.events import ToolRan, ToolStarted
+from policies.records import Decision, Proposal
+from tools.records import Record
+from tui.safe_text import inert_markdown, plain, safe_markdown, safe_text
+from tui.widgets.glyphs import usd
+from tui.widgets.title import glyphs_of
+
+MAX_RESULT_LINES = 60
+
+
+class Question(Static):
+    """What the person asked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(plain(text, limit=4000, lines=True), markup=False)
+
+
+class Prose(Markdown):
+    """The assistant's words as they stream in: Markdown that cannot act."""
+
+    def __init__(self) -> None:
+        super().__init__(parser_factory=inert_markdown, open_links=False)
+        self._words: list[str] = []
+        self._stream: MarkdownStream | None = None
+
+    def on_mount(self) -> None:
+        self.BULLETS = list(glyphs_of(self).bullets)
+
+    @property
+    def words(self) -> str:
+        return "".join(self._words)
+
+    async def add(self, text: str) -> None:
+        piece = safe_markdown(text)
+        self._words.append(piece)
+        if self._stream is None:
+            self._stream = Markdown.get_stream(self)
+        await self._stream.write(piece)
+
+    async def finish(self) -> None:
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+
+
+class ToolLine(Vertical, can_focus=True):
+    """A tool call: running, then ✓ or ✗ with its seconds; Enter shows the whole result."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "expand", "Result", key_display="Enter")]
+
+    def __init__(self, started: ToolStarted) -> None:
+        super().__init__()
+        self.started = started
+        self.ran: ToolRan | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="head", markup=False)
+        detail = Static(classes="detail", markup=False)
+        detail.display = False
+        yield detail
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def finish(self, ran: ToolRan) -> None:
+        self.ran = ran
+        self._show()
+
+    def action_expand(self) -> None:
+        if self.ran is not None:
+            detail = self.query_one(".detail", Static)
+            detail.update(plain(_whole(self.ran), limit=20_000, lines=True))
+            detail.display = not detail.display
+
+    def on_click(self, event: events.Click) -> None:
+        self.action_expand()
+
+    def _show(self) -> None:
+        glyphs = glyphs_of(self)
+        name = safe_text(self.started.tool, limit=60)
+        values = ", ".join(safe_text(v, limit=60) for v in self.started.arguments.values() if v is not None)
+        called = Content.assemble(Content.styled(name, "bold"), f" {values}" if values else "")
+        if self.ran is None:
+            mark, rest = Content.styled(f"{glyphs.running} ", "$accent"), Content.styled("  running", "$text-muted")
+        else:
+            good = self.ran.ok
+            mark = Content.styled(f"{glyphs.ok if good else glyphs.bad} ", "$text-success" if good else "$text-error")
+            words = "" if good else "failed: "
+            rest = Content.assemble(
+                Content.styled(f"  {self.ran.seconds:.1f} s  ", "$text-muted"),
+                plain(words + self.ran.summary, "" if good else "$text-error"),
+            )
+        self.query_one(".head", Static).update(Content.assemble(mark, called, rest))
+
+
+def _whole(ran: ToolRan) -> str:
+    if not isinstance(ran.result, Record):
+        return safe_text(ran.summary, limit=4000, lines=True)
+    lines = json.dumps(ran.result.model_dump(mode="json"), indent=2, ensure_ascii=False).splitlines()
+    if len(lines) > MAX_RESULT_LINES:
+        lines = [*lines[:MAX_RESULT_LINES], f"... {len(lines) - MAX_RESULT_LINES} more lines"]
+    return "\n".join(lines)
+
+
+class ProposalLine(Static, can_focus=True):
+    """A change that was drawn up, with its verdict; Enter opens the card."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Open", key_display="Enter")]
+
+    class Opened(Message):
+        def __init__(self, line: "ProposalLine") -> None:
+            super().__init__()
+            self.line = line
+
+    def __init__(self, proposal: Proposal, decision: Decision) -> None:
+        super().__init__(markup=False)
+        self.proposal = proposal
+        self.decision = decision
+
+    def on_mount(self) -> None:
+        verdict = self.decision.verdict
+        style = {"allow": "$text-success", "ask": "$text-warning", "deny": "$text-error"}[verdict]
+        reason = f": {self.decision.reasons[0]}" if self.decision.reasons else ""
+        self.update(
+            Content.assemble(
+                Content.styled("PROPOSAL  ", "bold $accent"),
+                plain(self.proposal.title, "bold"),
+                f"  {usd(self.proposal.preview.added_cost_usd_per_day, sign=True)}/day\n",
+                Content.styled("policy    ", "$text-muted"),
+                Content.styled(verdict.upper(), f"bold {style}"),
+                plain(reason),
+                Content.styled("  (Enter opens it)", "$text-muted"),
+            )
+        )
+
+    def action_open(self) -> None:
+        self.post_message(self.Opened(self))
+
+    def on_click(self, event: events.Click) -> None:
+        self.action_open()
+
+
+class OutcomeLine(Static):
+    """What became of an action: one word first, so that it reads without colour."""
+
+    STYLES: ClassVar[dict[str, str]] = {
+        "done": "$text-success",
+        "already": "$text-success",
+        "refused": "$text-warning",
+        "failed": "$text-error",
+        "unknown": "$text-error",
+    }
+
+    def __init__(self, status: str, message: str) -> None:
+        words = Content.styled(f"{status.upper():<9} ", f"bold {self.STYLES.get(status, '$text-warning')}")
+        super().__init__(Content.assemble(words, plain(message, limit=1000, lines=True)), markup=False)
+
+
+class NoticeLine(Static):
+    """A stop, a limit or a failure, with the way out beside it."""
+
+    def __init__(self, head: str, message: str, hint: str) -> None:
+        pieces: list[Content | str] = [
+            Content.styled(f"{head}  ", "bold $text-warning"),
+            plain(message, limit=1000, lines=True),
+        ]
+        if hint:
+            pieces += ["\n", Content.styled("way out  ", "$text-muted"), plain(hint, limit=600, lines=True)]
+        super().__init__(Content.assemble(*pieces), markup=False)
+
+
+class Suggestion(Static, can_focus=True):
+    """A question to start with: Enter or a click asks it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Ask this", key_display="Enter")]
+
+    class Taken(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, text: str) -> None:
+        super().__init__(markup=False)
+        self.text = text
+
+    def on_mount(self) -> None:
+        mark = Content.styled(f"{glyphs_of(self).prompt} ", "$accent")
+        self.update(Content.assemble(mark, plain(self.text)))
+
+    def action_take(self) -> None:
+        self.post_message(self.Taken(self.text))
+
+    def on_click(self, event: events.Click) -> None:
+        self.action_take()
+
+
+SUGGESTIONS: tuple[str, ...] = (
+    "Where is the money going?",
+    "Why is ml-train risky, and what should I change?",
+    "What did you do last night, and who approved it?",
+    "지금 돈이 어디에 쓰이고 있어?",
+    "ml-train은 왜 위험하고 뭘 바꾸면 좋아?",
+    "어젯밤에 무엇을 했고 누가 승인했어?",
+)
+
+
+class Welcome(Widget):
+    """The first screen: what this is, what is open, what to ask."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(
+            Content.assemble(
+                Content.styled("spotwarden", "bold $primary"),
+                " watches your spot fleets, finds money and risk, and proposes changes.\n"
+                "Nothing changes without a policy that allows it, or your yes. Everything is in the audit log.",
+            ),
+            markup=False,
+        )
+        demo = Static(id="demo", markup=False)
+        demo.display = False
+        yield demo
+        state = Static(id="state", markup=False)
+        state.display = False
+        yield state
+        yield Static(Content.styled("Ask, in English or Korean:", "$text-muted"), classes="ask", markup=False)
+        for text in SUGGESTIONS:
+            yield Suggestion(text)
+
+    def show(self, *, simulated: bool, state: tuple[tuple[str, str], ...]) -> None:
+        """state: (words, style) a line, most urgent first; empty when there is nothing to tell."""
+        demo = self.query_one("#demo", Static)
+        demo.display = simulated
+        demo.update(
+            Content.assemble(
+                Content.styled("DEMO  ", "bold $accent"),
+                "a simulated AWS account on this machine: nothing costs money, nothing leaves it.",
+            )
+        )
+        told = self.query_one("#state", Static)
+        told.display = bool(state)
+        told.update(Content("\n").join(plain(words, style) for words, style in state))
