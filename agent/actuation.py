@@ -47,6 +47,8 @@ class Actuation:
     """None = could not be told"""
     lease: Callable[[], Lease | None] = lambda: None
     """the daemon's lease; people and chat act without one"""
+    ask_first: bool = False
+    """True: what the policy would allow alone is asked all the same (`chat --mode approve`)"""
 
     def propose(self, action: Action, *, by: str, actor: Actor, rationale: str) -> SavedProposal:
         """Read the fleet, compute what the action would do, judge it, write both down. Nothing is changed.
@@ -153,7 +155,11 @@ class Actuation:
             facts=facts,
             created_at=now,
         )
-        return proposal, decide(action, facts, self.policy, now=now)
+        decision = decide(action, facts, self.policy, now=now)
+        if self.ask_first and decision.verdict == "allow" and actor != "reflex":
+            reasons = (*decision.reasons, "this session asks before every change (--mode approve)")
+            decision = decision.with_(verdict="ask", reasons=reasons)
+        return proposal, decision
 
     def _waiting_twin(self, action: Action, fingerprint: str) -> SavedProposal | None:
         """The same change, asked for twice on the same state, waits once."""

@@ -62,7 +62,10 @@ class Daemon:
         if self.actuation.halted():
             raise Halted("the kill switch is on", hint="spotwarden run --resume takes it off")
         journal, now = self.actuation.journal, self.actuation.clock.now()
-        lease = journal.acquire_lease(LEASE, holder=self.holder, ttl_seconds=LEASE_SECONDS, now=now)
+        if self.lease is None:
+            lease = journal.acquire_lease(LEASE, holder=self.holder, ttl_seconds=LEASE_SECONDS, now=now)
+        else:
+            lease = journal.renew_lease(self.lease, ttl_seconds=LEASE_SECONDS, now=now)
         if lease is None:
             raise Halted(
                 "another daemon leads this journal",

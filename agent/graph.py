@@ -7,7 +7,7 @@ mode: with the default a forged row runs code when it is loaded.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,6 @@ from typing import Any, cast
 # read once, when langgraph is first imported: so it is set here, before
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.serde import _msgpack
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -40,17 +39,17 @@ class Graph:
         self._saver = saver
         self._graph = _compile(saver, walk)
         self._thread = walk.transcript.conversation_id
-        self._config: RunnableConfig = {
+        self._config: Any = {
             "configurable": {"thread_id": self._thread},
             "recursion_limit": _most_steps(walk.limits),
         }
 
-    def start(self, state: RunState) -> Iterator[Event]:
+    def start(self, state: RunState) -> Generator[Event, None, None]:
         """Run from a state, whatever the cache holds. Ends when the run is over or asks; errors of a step propagate."""
         self.forget()
         return self._stream(state)
 
-    def go_on(self, *, answered: bool) -> Iterator[Event]:
+    def go_on(self, *, answered: bool) -> Generator[Event, None, None]:
         """Run on from the cache: past the interrupt when it was answered, else from where a kill left it."""
         return self._stream(Command(resume=True) if answered else None)
 
@@ -68,9 +67,10 @@ class Graph:
         """Drop what the cache holds of this conversation."""
         self._saver.delete_thread(self._thread)
 
-    def _stream(self, start: RunState | Command[Any] | None) -> Iterator[Event]:
+    def _stream(self, start: RunState | Command[Any] | None) -> Generator[Event, None, None]:
         # "sync": a step's end is on disk before the next begins
-        yield from self._graph.stream(start, self._config, stream_mode="custom", durability="sync")
+        events = self._graph.stream(start, self._config, stream_mode="custom", durability="sync")
+        yield from cast("Iterator[Event]", events)
 
 
 def _most_steps(limits: Limits) -> int:

@@ -5,7 +5,7 @@ kept, a proposal is found again in the journal, and an effect happens once becau
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from agent.journal.journal import Journal
 from agent.journal.records import SavedProposal
 from agent.models.model import Delta, Model, ToolCall, Turn
 from agent.state import Limits, RunState, Step
+from agent.told import outcome_told, told, trouble_told
 from agent.toolbelt import Toolbelt, ToolResult
 from agent.transcript import (
     Transcript,
@@ -40,13 +41,12 @@ from tools.errors import (
     SpotError,
     StalePlan,
 )
-from tools.records import Action, Outcome, digest_of
+from tools.records import Action, digest_of
 
 Emit = Callable[[Event], None]
 _ACTED_ON = frozenset({"allowed", "approved", "acting", "done", "failed", "unknown"})
 _REPLANS = 1
 _MAX_RATIONALE = 2_000
-_MAX_STATE_SHOWN = 1_500
 
 
 class Cancelled(Exception):
@@ -213,7 +213,7 @@ class Walk:
             raise
         except SpotError as error:
             self._audit_call(key, call, ok=False, summary=error.message)
-            self._answer(key, call, _trouble(call, error))
+            self._answer(key, call, trouble_told(call, error))
             return _to(state, "observe")
         return self._judged(state, key, call, result, saved, emit)
 
@@ -240,11 +240,11 @@ class Walk:
             if entry.kind == "tool-call" and payload.get("key") == key and payload.get("proposal_id"):
                 return self.journal.proposal(payload["proposal_id"])
             if entry.kind == "model-turn" and payload.get("key") == key.rpartition(".")[0]:
-                break
-            if entry.kind == "proposal" and payload.get("proposed_by") == self.by:
-                saved = self.journal.proposal(payload["proposal_id"])
+                return found
+            if entry.kind == "proposal" and payload["proposal"]["proposed_by"] == self.by:
+                saved = self.journal.proposal(payload["proposal"]["proposal_id"])
                 found = saved if saved.proposal.action == action else found
-        return found
+        return None
 
     def _rationale(self, state: RunState) -> str:
         turn = self.transcript.turn(state["run_id"], state["turn"])
@@ -275,7 +275,7 @@ class Walk:
         except CloudError as error:
             return told(call, saved, {"status": "failed", "message": error.message, "hint": error.hint})
         emit(Acted(proposal_id=proposal_id, outcome=outcome))
-        return told(call, self.journal.proposal(proposal_id), _outcome(outcome))
+        return told(call, self.journal.proposal(proposal_id), outcome_told(outcome))
 
     # small things
 
@@ -333,54 +333,6 @@ class Walk:
         self.journal.append("tool-call", {**entry, "proposal_id": proposal_id} if proposal_id else entry, actor=self.by)
 
 
-def told(call: ToolCall, saved: SavedProposal, outcome: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What the model is told of its proposal: the verdict with the clauses that spoke, and what became of it."""
-    proposal, decision = saved.proposal, saved.decision
-    answers = [{"answer": a.answer, "by": a.by, "reason": a.reason} for a in saved.approvals]
-    if outcome is None:
-        outcome = {"status": saved.status, "message": _standing(saved)}
-    preview = proposal.preview
-    return {
-        "ok": outcome["status"] in {"done", "already"},
-        "tool": call.tool,
-        "proposal_id": proposal.proposal_id,
-        "title": proposal.title,
-        "verdict": decision.verdict,
-        "clauses": list(decision.clauses),
-        "reasons": list(decision.reasons),
-        "answers": answers,
-        "changes": [f"{c.field}: {c.before} → {c.after}" for c in preview.changes][:20],
-        "instances_replaced": len(preview.replaced_instances),
-        "added_cost_usd_per_day": preview.added_cost_usd_per_day,
-        "risk_before": preview.risk_before,
-        "risk_after": preview.risk_after,
-        "outcome": outcome,
-    }
-
-
-def _standing(saved: SavedProposal) -> str:
-    if saved.status == "denied":
-        return "policy denies it; nothing was changed"
-    if saved.approvals and saved.approvals[-1].answer == "deny":
-        reason = saved.approvals[-1].reason
-        return f"{saved.approvals[-1].by} said no{': ' + reason if reason else ''}; nothing was changed"
-    if saved.status == "pending":
-        return "waits for a person's answer; nothing was changed"
-    return f"{saved.status}; nothing was changed by this call"
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    shown: dict[str, Any] = {"status": outcome.status, "message": outcome.message, "at": outcome.at}
-    for name, value in (("before", outcome.before), ("after", outcome.after)):
-        if len(json.dumps(value, default=str)) <= _MAX_STATE_SHOWN:
-            shown[name] = value
-    return shown
-
-
-def _trouble(call: ToolCall, error: SpotError) -> dict[str, Any]:
-    return {"ok": False, "tool": call.tool, "kind": type(error).__name__, "error": error.message, "hint": error.hint}
-
-
 def _name(call: ToolCall) -> str:
     return call.tool[:255] or "(no name)"
 
@@ -405,6 +357,3 @@ def _spent(state: RunState) -> Spent:
 
 def _to(state: RunState, step: Step, *, call: str = "") -> RunState:
     return {**state, "call_key": call, "next": step}
-
-
-__all__: Sequence[str] = ("Cancelled", "Emit", "Walk", "told")

@@ -7,6 +7,7 @@ stays inside JSON strings, and the JSON says which fields those are.
 
 import difflib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -253,10 +254,10 @@ def _of_audit(found: AuditFindings) -> dict[str, Any]:
     return body
 
 
-_TELLING = frozenset(
-    "proposal_id fleet fleet_id verdict clauses reasons rationale title proposed_by by answer reason status message "
-    "before after policy mode instance_id instance_ids kind spot_allocation_strategy on_demand_base_capacity "
-    "on_demand_percentage_above_base instance_types desired_capacity checkpoint_id error text".split()
+_TELLING = re.compile(
+    r"proposal_id|fleet|fleet_id|verdict|clauses|reasons?|rationale|title|proposed_by|by|answer|status|message|before|"
+    r"after|policy|mode|instance_ids?|kind|spot_allocation_strategy|on_demand_base_capacity|instance_types|"
+    r"on_demand_percentage_above_base|desired_capacity|checkpoint_id|error|text"
 )
 
 
@@ -273,7 +274,7 @@ def _gist(payload: str) -> dict[str, Any] | str:
     while level:
         for inner in level:
             for key, field in inner.items():
-                if key in _TELLING and field not in (None, "", [], {}) and not _is_target(field):
+                if _TELLING.fullmatch(key) and field not in (None, "", [], {}) and not _is_target(field):
                     gist.setdefault(key, field)
         level = [f for inner in level for f in inner.values() if isinstance(f, dict)]
     return gist

@@ -57,7 +57,7 @@ class Transcript:
             return
         usage = {} if turn is None else turn.model_dump(include={"prompt_tokens", "completion_tokens", "usd"})
         line = Line(key=key, message=message, **usage)
-        self._journal.add_message(self.conversation_id, line.model_dump(mode="json"), key=key)
+        self._journal.add_message(self.conversation_id, _stored(line))
         self._lines[key] = line
 
     # reading
@@ -72,8 +72,8 @@ class Transcript:
 
     def turn(self, run_id: str, number: int) -> Turn | None:
         """A model turn that was stored before."""
-        line = self._lines.get(turn_key(run_id, number))
-        if line is None:
+        line = self._lines.get(turn_key(run_id, number)) if number else None
+        if line is None:  # 0 is the question, not a turn
             return None
         return Turn(
             text=line.message.content,
@@ -92,9 +92,9 @@ class Transcript:
 
     def unanswered(self, run_id: str, number: int) -> tuple[int, ...]:
         """Indexes of a turn's tool calls that have no answer yet."""
-        turn = self.turn(run_id, number)
-        calls = turn.tool_calls if turn else ()
-        return tuple(i for i in range(len(calls)) if call_key(run_id, number, i) not in self._lines)
+        return tuple(
+            i for i, _ in enumerate(self._calls_of(run_id, number)) if call_key(run_id, number, i) not in self._lines
+        )
 
     def is_closed(self, run_id: str) -> bool:
         """Whether a run ended: by an answer without tool calls, or by a closing word."""
@@ -106,8 +106,12 @@ class Transcript:
         return tuple(
             (call_key(run_id, n, i), call)
             for n in range(1, until + 1)
-            for i, call in enumerate(turn.tool_calls if (turn := self.turn(run_id, n)) else ())
+            for i, call in enumerate(self._calls_of(run_id, n))
         )
+
+    def _calls_of(self, run_id: str, number: int) -> tuple[ToolCall, ...]:
+        line = self._lines.get(turn_key(run_id, number))
+        return line.message.tool_calls if line else ()
 
     def answer(self, key: str) -> dict[str, Any]:
         """What a tool call was answered, as JSON; {} = not yet, or no object."""
@@ -197,7 +201,9 @@ def tool_message(call: ToolCall, content: Mapping[str, Any] | str) -> Message:
 def turn_message(turn: Turn) -> Message:
     """A turn as it is stored: bounded, and UTF-8 whatever the model sent."""
     calls = tuple(
-        ToolCall(call_id=clean(c.call_id), tool=clean(c.tool)[:200], arguments=clean(c.arguments, MAX_ARGUMENT_BYTES + 1))
+        ToolCall(
+            call_id=clean(c.call_id), tool=clean(c.tool)[:200], arguments=clean(c.arguments, MAX_ARGUMENT_BYTES + 1)
+        )
         for c in turn.tool_calls
     )
     return Message(role="assistant", content=clean(turn.text), tool_calls=calls)
@@ -223,7 +229,9 @@ def size_of(messages: Iterable[Message]) -> int:
 
 
 def _stub(message: Message) -> Message:
-    text = {"earlier_result": f"{message.tool}: {len(message.content):,} characters, left out; call it again for numbers"}
+    text = {
+        "earlier_result": f"{message.tool}: {len(message.content):,} characters, left out; call it again for numbers"
+    }
     keep = message.content if '"proposal_id"' in message.content else canonical_json(text)
     return message.with_(content=keep)
 
@@ -237,6 +245,14 @@ def _shown(call: ToolCall) -> ToolCall:
     return call if whole else call.with_(arguments="{}")
 
 
+def _stored(line: Line) -> dict[str, Any]:
+    """The message's own fields, flat, with our key and what it cost beside them."""
+    fields = line.model_dump(mode="json")
+    return {**fields.pop("message"), **fields}
+
+
 def _loaded(stored: Mapping[str, Any], ordinal: int) -> Line:
-    fields = {k: stored[k] for k in Line.model_fields if k in stored}
-    return Line.model_validate({"key": f"{ordinal:04d}-stored/0", **fields})
+    """A stored row; one without a key (written by another hand) is a run of its own."""
+    message = {k: v for k, v in stored.items() if k in Message.model_fields}
+    rest = {k: v for k, v in stored.items() if k in Line.model_fields}
+    return Line.model_validate({"key": f"{ordinal:04d}-other/0", **rest, "message": message})

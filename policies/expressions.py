@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -89,7 +89,7 @@ class Expression:
         except Exception:  # noqa: BLE001 - made-up values may well have no such key
             return
         if not isinstance(value, bool):
-            raise ValueError(f"when: gives {type(value).__name__}, not true or false")
+            raise ValueError(f"when: gives {type(value).__name__}, not true or false")  # noqa: TRY004 - a finding
 
     def holds(self, context: Any) -> bool:
         """True only for true. Raises whatever CEL raises: the caller denies."""
@@ -156,6 +156,8 @@ def _field_type(path: tuple[str, ...], models: tuple[type[BaseModel], ...]) -> A
 
 
 def _branches(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is Annotated:
+        return _branches(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return tuple(b for a in get_args(annotation) for b in _branches(a))
     return (annotation,)

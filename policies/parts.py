@@ -12,7 +12,9 @@ from tools.records import ACTION_TYPES
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-Role = Annotated[str, StringConstraints(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}|current)$")]
+Role = Annotated[
+    str, StringConstraints(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]{1,200}|current)$")
+]
 Never = Literal["terminate-outside-asg", "delete-asg", "buy-commitment", "change-iam", "change-network"]
 ModeWord = Literal["observe", "approve", "autonomous"]
 
@@ -34,11 +36,15 @@ class Part(BaseModel):
     @classmethod
     def _knows_every_key(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            known = [f.alias or name for name, f in cls.model_fields.items()]
-            for key in value:
-                if key not in known:
-                    raise PydanticCustomError("unknown_key", "{key}|{nearest}", {"key": key, "nearest": near(key, known)})
+            refuse_strange_keys(value, [f.alias or name for name, f in cls.model_fields.items()])
         return value
+
+
+def refuse_strange_keys(value: dict[str, Any], known: list[str]) -> None:
+    """Raises a finding that names every key that is not known, each with the nearest one that is."""
+    strange = {str(key): near(str(key), known) for key in value if key not in known}
+    if strange:
+        raise PydanticCustomError("unknown_key", "unknown keys", {"strange": strange})
 
 
 def near(word: str, known: list[str]) -> str:
@@ -126,9 +132,7 @@ class ReplacedLimit(Part):
 class HaltIf(Part):
     """Stops autonomous mode: what would be allowed asks."""
 
-    metric: Literal[
-        "failed_launches", "interruptions_per_100_instance_hours", "audit_chain_valid", "price_data_age"
-    ]
+    metric: Literal["failed_launches", "interruptions_per_100_instance_hours", "audit_chain_valid", "price_data_age"]
     over: int | float | Duration | None = None
     equals: bool | None = None
     within: Duration | None = None
@@ -204,10 +208,7 @@ class Quorum(Part):
                 raise ValueError(f"{key}: give 1 to 5 people")
             else:
                 steps.append((float(digits), people))
-        for key in rest:
-            if key != "default":
-                known = ["default", "replace_over_20_percent"]
-                raise PydanticCustomError("unknown_key", "{key}|{nearest}", {"key": key, "nearest": near(key, known)})
+        refuse_strange_keys(rest, ["default", "replace_over_20_percent"])
         return {**rest, "replace_over_percent": tuple(sorted(steps))}
 
     @property

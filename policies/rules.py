@@ -273,12 +273,11 @@ ACTION_WORDS: tuple[str, ...] = (*ACTION_TYPES, "add-instance-types", *FREE_WORD
 
 def _as_action(value: Any) -> Any:
     value = {"type": value} if isinstance(value, str) else value
-    if isinstance(value, dict):
-        word = value.get("type")
+    if isinstance(value, dict) and "type" in value:
+        word = value["type"]
         if not isinstance(word, str) or word not in ACTION_WORDS:
-            raise PydanticCustomError(
-                "unknown_word", "{key}|{nearest}", {"key": str(word), "nearest": near(str(word), list(ACTION_WORDS))}
-            )
+            nearest = near(str(word), list(ACTION_WORDS))
+            raise PydanticCustomError("unknown_word", "unknown action", {"word": str(word), "nearest": nearest})
     return value
 
 

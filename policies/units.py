@@ -1,4 +1,5 @@
 """Values with units, as people write them in policies: durations, money, percent, times of day, dates."""
+# ruff: noqa: TRY004 - pydantic turns a ValueError into a finding, and lets a TypeError through
 
 import re
 from datetime import date, time

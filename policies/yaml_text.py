@@ -7,7 +7,7 @@ a tag or a second document is an error with its line, and so that `no`, `on`, `1
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -62,11 +62,9 @@ class YamlTree:
         """The path without the parts that are not in the text (a validator's names for its branches)."""
         value, kept = self.value, []
         for part in path:
-            if isinstance(value, dict) and part in value:
+            try:
                 value = value[part]
-            elif isinstance(value, tuple) and isinstance(part, int) and 0 <= part < len(value):
-                value = value[part]
-            else:
+            except (KeyError, IndexError, TypeError):
                 continue
             kept.append(part)
         return tuple(kept)
@@ -143,8 +141,7 @@ class _Builder:
         if parent is not None and isinstance(parent.items, dict) and parent.key is None:
             self.key(parent, event)
             return
-        part = None if parent is None else (parent.key if isinstance(parent.items, dict) else len(parent.items))
-        path = () if parent is None or part is None else (*parent.path, part)
+        path = self.path_in(parent)
         self.tree.lines.setdefault(path, event.start_mark.line + 1)
         if isinstance(event, ScalarEvent):
             self.put(path, _scalar(event) if event.implicit[0] else event.value)
@@ -152,6 +149,11 @@ class _Builder:
         self.stack.append(_Open(path, {} if isinstance(event, MappingStartEvent) else []))
         if parent is not None and isinstance(parent.items, list):
             parent.items.append(None)  # its place; put() fills it
+
+    def path_in(self, parent: _Open | None) -> Path:
+        if parent is None:
+            return ()
+        return (*parent.path, parent.key if parent.key is not None else len(parent.items))
 
     def key(self, parent: _Open, event: Event) -> None:
         name = event.value if isinstance(event, ScalarEvent) else None
@@ -178,7 +180,7 @@ class _Builder:
             parent.items[last] = value
         parent.key = None
 
-    def refuse(self, event: Event, what: str) -> None:
+    def refuse(self, event: Event, what: str) -> NoReturn:
         raise PolicyError(f"{self.tree.source}:{event.start_mark.line + 1}: {what}")
 
 

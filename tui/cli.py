@@ -121,7 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = command.main(args=hoist_global_options(given), prog_name="spotwarden", standalone_mode=False)
         sys.stdout.flush()
     except SpotError as error:
-        return _report(type(error).__name__, error.message, error.hint, error.exit_code, wants_json=wants_json)
+        drift = getattr(error, "drift", ())
+        message = error.message + "".join(f"\n  ~ {line}" for line in drift)
+        return _report(type(error).__name__, message, error.hint, error.exit_code, wants_json=wants_json)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -77,14 +77,26 @@ def telling(event: events.Event) -> Told:
 
 
 @dataclass
-class Pulse(Message):
-    """How the house stands: what the title bar and the side panel show. `inventory` None = could not be read."""
+class Trouble(Message):
+    """Something failed that a person must know: what, and the way out."""
 
+    message: str
+    hint: str
+
+
+@dataclass
+class Pulse(Message):
+    """How the house stands: what the title bar and the side panel show."""
+
+    title: str
+    simulated: bool
     inventory: Inventory | None
+    """None = could not be read, and `trouble` says why"""
     proposals: Sequence[Saved]
     open_intents: Sequence[Open]
     halted: bool
     at: datetime
+    trouble: Trouble | None = None
 
     @property
     def pending(self) -> tuple[Saved, ...]:
@@ -133,11 +145,3 @@ class Switched(Message):
     """The kill switch was set, or lifted."""
 
     halted: bool
-
-
-@dataclass
-class Trouble(Message):
-    """Something failed that a person must know: what, and the way out."""
-
-    message: str
-    hint: str

@@ -89,6 +89,8 @@ class House:
         """The policy file, else observe only. The simulated account has the tour's."""
         from policies.document import OBSERVE_ONLY, load_policy, preset
 
+        if self._ceiling == "observe":
+            return OBSERVE_ONLY
         if self.settings.policy is not None:
             return load_policy(self.settings.policy)
         return preset("tour") if self.simulation else OBSERVE_ONLY
@@ -128,6 +130,7 @@ class House:
             clock=self.clock,
             halted=self.halted,
             audit_verified=self._audit_verified,
+            ask_first=self._ceiling == "approve",
         )
 
     @cached_property
@@ -192,7 +195,12 @@ class House:
 
     @property
     def mode(self) -> "Mode":
-        return self.policy.mode
+        """The most that the policy lets anybody do here."""
+        default = self.policy.document.defaults.mode
+        modes = {p.mode.type if p.mode else default for p in self.policy.policies}
+        if self._ceiling == "approve":
+            modes -= {"autonomous"}
+        return "autonomous" if "autonomous" in modes else "approve" if "approve" in modes else "observe"
 
     @property
     def simulated(self) -> bool:

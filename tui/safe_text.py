@@ -9,6 +9,7 @@ import unicodedata
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from rich.cells import cell_len
 from rich.text import Text
 from textual.content import Content
@@ -61,7 +62,17 @@ def inert_markdown() -> MarkdownIt:
     """
     parser = MarkdownIt("commonmark", {"html": False})
     parser.enable(["table", "strikethrough"])
-    return parser.disable(["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"])
+    parser.disable(["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"])
+    parser.core.ruler.push("line_breaks", _keep_line_breaks)
+    return parser
+
+
+def _keep_line_breaks(state: StateCore) -> None:
+    """In a conversation a new line is meant as one."""
+    for token in state.tokens:
+        for child in token.children or ():
+            if child.type == "softbreak":
+                child.type = "hardbreak"
 
 
 def fit(text: str, width: int) -> str:

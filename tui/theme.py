@@ -16,6 +16,7 @@ DARK = Theme(
     warning="#dcb565",
     error="#e08a83",
     variables={
+        "muted": "#8f99a8",
         "footer-key-foreground": "#d2ab6e",
         "footer-background": "#1a1e25",
         "block-cursor-background": "#33475c",
@@ -39,6 +40,7 @@ LIGHT = Theme(
     warning="#865d00",
     error="#a5302a",
     variables={
+        "muted": "#636c79",
         "footer-key-foreground": "#8a5a12",
         "footer-background": "#f2f0ea",
         "block-cursor-background": "#cfdcea",

@@ -169,7 +169,7 @@ class Tour:
     def _interruption_facts(self, victim: str, report: ReflexReport) -> dict[str, Any]:
         from tools.recovery.checkpoints import list_checkpoints
 
-        found = list_checkpoints.run(reader=self.house.desk.reader, clock=self.house.clock, fleet="batch")
+        found: Any = list_checkpoints.run(reader=self.house.desk.reader, clock=self.house.clock, fleet="batch")
         newest = found.newest_whole
         return {
             "instance": victim,

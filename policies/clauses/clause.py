@@ -23,7 +23,7 @@ class Example(NamedTuple):
     given: Mapping[str, Any]
     facts: Mapping[str, Any]
     says: Verdict | None
-    action: Mapping[str, Any] = {}  # noqa: RUF012 - read only
+    action: Mapping[str, Any] = {}
     now: str = "2026-11-19T02:00:00Z"
 
 

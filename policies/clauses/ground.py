@@ -1,4 +1,5 @@
 """What holds before any policy is read: the kill switch, the audit chain, the account, protection, freezes."""
+# ruff: noqa: ARG002 - every clause is asked with the same three, whether it needs them or not
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +9,7 @@ from policies.clauses.clause import CHOSEN, EVERYBODY, Clause, Example, Word, mi
 from policies.parts import AccountRule, ProtectedTag, Window
 from policies.records import Facts
 from policies.windows import opening
-from tools.records import Action, RequestCheckpoint, RestoreCheckpoint
+from tools.records import Action
 
 _ACCOUNT = AccountRule(id="123456789012", regions=("us-east-1",), write_role="current")
 _WRITER = _ACCOUNT.model_copy(update={"write_role": "arn:aws:iam::123456789012:role/spotwarden-write"})
@@ -80,7 +81,7 @@ class Target(Clause):
             return missing("resource")
         if facts.resource[4:] != ref.kind:
             return "deny", f"the facts are about an {facts.resource}, the action changes an {ref.kind}"
-        if facts.fleet != ref.fleet_id and ref.kind == "asg":
+        if ref.kind == "asg" and facts.fleet not in (ref.fleet_id, ref.label):
             return "deny", f"the facts are about fleet {facts.fleet!r}, the action changes {ref.fleet_id!r}"
         return None
 
@@ -251,7 +252,9 @@ class Freeze(Clause):
     _frozen: ClassVar[Window] = Window(dates=("2026-11-26/2026-11-30",), deny="all")
     examples = (
         Example({"name": "freeze", "window": _frozen, "timezone": "Asia/Seoul"}, {}, None),
-        Example({"name": "freeze", "window": _frozen, "timezone": "Asia/Seoul"}, {}, "deny", now="2026-11-25T15:00:00Z"),
+        Example(
+            {"name": "freeze", "window": _frozen, "timezone": "Asia/Seoul"}, {}, "deny", now="2026-11-25T15:00:00Z"
+        ),
         Example({"name": "freeze", "window": _frozen, "timezone": "Asia/Seoul"}, {}, None, now="2026-11-30T15:00:00Z"),
     )
 
@@ -265,7 +268,3 @@ class Freeze(Clause):
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
         return ("deny", f"inside the freeze {self.name}") if self.is_inside(now) else None
-
-
-SAVES_STATE = (RequestCheckpoint, RestoreCheckpoint)
-"""actions that buy nothing and replace nothing"""

@@ -1,4 +1,5 @@
 """Budgets, and the limits that are about money."""
+# ruff: noqa: ARG002 - every clause is asked with the same three, whether it needs them or not
 
 from datetime import datetime
 from decimal import Decimal
@@ -41,7 +42,10 @@ class BudgetClause(Clause):
         self.breach = "observe only: " if budget.on_breach == "observe" else ""
 
     def over(self, text: str) -> Word:
-        return self.verdict, f"{self.breach}{text}, and the budget {self.name} is {_usd(self.limit)} per {self.budget.per}"
+        return (
+            self.verdict,
+            f"{self.breach}{text}, and the budget {self.name} is {_usd(self.limit)} per {self.budget.per}",
+        )
 
 
 class AddedCostBudget(BudgetClause):
@@ -77,7 +81,7 @@ class AddedCostBudget(BudgetClause):
         total = used + added * self.days
         return None if total <= self.limit else self.over(f"adds {_usd(added * self.days)} to {_usd(used)}")
 
-    def takes(self, facts: Facts) -> Reservation | None:
+    def takes(self, action: Action, facts: Facts) -> Reservation | None:
         added = facts.added_cost_usd_per_day
         if added is None or added <= 0:
             return None
@@ -169,7 +173,7 @@ class MinNetSaving(Limit):
     key = "limits.min_net_saving"
     actions = CHANGE
     _one = NetSaving(amount=Decimal(1), per="day", basis="contracted", after=("commitment_waste",))
-    _told = {"net_saving_basis": "contracted", "net_saving_after": ("commitment_waste",)}  # noqa: RUF012
+    _told = {"net_saving_basis": "contracted", "net_saving_after": ("commitment_waste",)}
     examples = (
         Example({"otherwise": "ask", "saving": _one}, {"net_saving_usd_per_day": "1", **_told}, None),
         Example({"otherwise": "ask", "saving": _one}, {"net_saving_usd_per_day": "0.99", **_told}, "ask"),
@@ -225,7 +229,11 @@ class MaxAddedCost(Limit):
         added = facts.added_cost_usd_per_day
         if added is None:
             return missing("added_cost_usd_per_day: a price is unknown")
-        return None if added <= self.per_day else (self.otherwise, f"adds {_usd(added)} per day: {self.holds()} is allowed")
+        return (
+            None
+            if added <= self.per_day
+            else (self.otherwise, f"adds {_usd(added)} per day: {self.holds()} is allowed")
+        )
 
 
 BUDGETS: dict[Literal["added_cost", "llm_and_api_cost", "effective_cost"], type[BudgetClause]] = {

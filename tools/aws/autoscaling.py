@@ -29,12 +29,12 @@ def group(calls: Calls, name: str) -> dict[str, Any]:
 def as_fleets(calls: Calls, rows: Iterable[dict[str, Any]], sight: ec2.Sight) -> list[Fleet]:
     """Groups with their instances: EC2 is asked once for all of them."""
     rows = list(rows)
-    members = [m for row in rows for m in row.get("Instances") or ()]
+    members = [m for row in rows for m in _members(row)]
     protected = frozenset(m["InstanceId"] for m in members if m.get("ProtectedFromScaleIn"))
     found = ec2.instances(calls, (m["InstanceId"] for m in members), zones=sight.zones, protected=protected)
     fleets = []
     for row in rows:
-        ids = sorted(m["InstanceId"] for m in row.get("Instances") or ())
+        ids = sorted(m["InstanceId"] for m in _members(row))
         mix = _mix(row)
         fleets.append(
             Fleet(
@@ -55,6 +55,11 @@ def as_fleets(calls: Calls, rows: Iterable[dict[str, Any]], sight: ec2.Sight) ->
             )
         )
     return fleets
+
+
+def _members(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Instances of the group; one that is being detached is no longer its own."""
+    return [m for m in row.get("Instances") or () if not str(m.get("LifecycleState")).startswith("Detach")]
 
 
 def _mix(row: dict[str, Any]) -> PurchaseMix | None:

@@ -4,10 +4,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
-import botocore.session
+import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tools.aws.errors import meaning
 from tools.errors import CloudError
@@ -16,6 +17,9 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 20
 LONG_POLL_SECONDS = 20
 MAX_PAGES = 2_000
+
+FAILED = (BotoCoreError, ClientError, ResponseParserError)
+"""how botocore says that a call failed"""
 
 # the Price List and Savings Plans APIs live in a few regions only and answer for all
 _PRICING_HOMES = {"eu": "eu-central-1", "ap": "ap-south-1", "cn": "cn-northwest-1"}
@@ -26,7 +30,7 @@ class Calls:
 
     def __init__(
         self,
-        session: botocore.session.Session,
+        session: boto3.Session,
         *,
         region: str,
         endpoint_url: str | None,
@@ -57,7 +61,7 @@ class Calls:
                 if number >= MAX_PAGES:
                     raise _too_many(service, operation)
                 yield from page.get(key) or ()
-        except (BotoCoreError, ClientError) as error:
+        except FAILED as error:
             raise self._meaning(error, service, operation, wrote=False) from error
 
     def pages_by_token(
@@ -77,7 +81,7 @@ class Calls:
         try:
             method = getattr(self._client(service, wrote=wrote), _snake(operation))
             return cast("dict[str, Any]", method(**parameters))
-        except (BotoCoreError, ClientError) as error:
+        except FAILED as error:
             raise self._meaning(error, service, operation, wrote=wrote) from error
 
     def _meaning(self, error: Exception, service: str, operation: str, *, wrote: bool) -> Exception:
@@ -86,7 +90,7 @@ class Calls:
     def _client(self, service: str, *, wrote: bool) -> Any:
         with self._lock:  # botocore clients may be shared between threads, their making may not
             if (service, wrote) not in self._clients:
-                self._clients[service, wrote] = self._session.create_client(
+                self._clients[service, wrote] = self._session.client(
                     service,
                     region_name=self._home(service),
                     endpoint_url=self._endpoint_url,
@@ -114,6 +118,10 @@ class Calls:
             proxies={} if _is_loopback(self._endpoint_url) else None,
             max_pool_connections=16,
         )
+
+    def endpoint(self, service: str) -> str:
+        """Where reads of a service go."""
+        return cast("str", self._client(service, wrote=False).meta.endpoint_url)
 
     def close(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import boto3
 import botocore.session
 from botocore.exceptions import BotoCoreError, ProfileNotFound, UnknownRegionError
 
@@ -73,21 +74,13 @@ def open_account(
         session.set_credentials(*credentials)
     try:
         chosen = region or session.get_config_variable("region")
+        hint = _check_region(session, chosen)
+        whole = boto3.Session(botocore_session=session)
     except ProfileNotFound as error:
         raise _unknown_profile(str(error.kwargs["profile"])) from None
     except BotoCoreError as error:
         raise meaning(error, service="aws", operation="config", wrote=False) from error
-    if not chosen:
-        raise UsageError(
-            "no AWS region is set", hint="--region us-east-1, or AWS_REGION, or region = … in ~/.aws/config"
-        )
-    calls = Calls(
-        session,
-        region=chosen,
-        endpoint_url=endpoint_url,
-        region_hint=_check_region(session, chosen),
-        read_seconds=read_seconds,
-    )
+    calls = Calls(whole, region=chosen, endpoint_url=endpoint_url, region_hint=hint, read_seconds=read_seconds)
     return AwsAccount(reader=AwsReader(calls, clock), writer=AwsWriter(calls), calls=calls, clock=clock)
 
 
@@ -99,8 +92,12 @@ def _unknown_profile(name: str) -> UsageError:
     return UsageError(f"the AWS profile {name!r} is not configured", hint=f"{guess}configured profiles: {listed}")
 
 
-def _check_region(session: botocore.session.Session, region: str) -> str:
-    """A hint for calls that do not connect. Raises UsageError when the name cannot be a region."""
+def _check_region(session: botocore.session.Session, region: str | None) -> str:
+    """A hint for calls that do not connect. Raises UsageError: none, or a name that cannot be a region's."""
+    if not region:
+        raise UsageError(
+            "no AWS region is set", hint="--region us-east-1, or AWS_REGION, or region = … in ~/.aws/config"
+        )
     try:
         known = session.get_available_regions("ec2", partition_name=session.get_partition_for_region(region))
     except UnknownRegionError:

@@ -51,7 +51,7 @@ def analyze_prices(
             f"{fleet}: EC2 knows no spot price of {', '.join(types) or 'any type'} in the last {window_hours} h",
             hint="check the region and the spelling of the type",
         )
-    rates = {r.instance_type: r.usd_per_hour for r in reader.on_demand_rates(types, product=LINUX)}
+    rates = {(r.instance_type, r.product): r.usd_per_hour for r in reader.on_demand_rates(types, product=LINUX)}
     pools, aside = analyze(here, start=start, end=now, on_demand=rates)
     return PriceAnalysis(
         subject=fleet,

@@ -22,6 +22,11 @@ HIGHEST_USD_PER_HOUR = 1000.0
 HIGHEST_TIMES_ON_DEMAND = 100.0
 """auctions were capped at ten times on-demand; a hundred is a wrong unit"""
 
+VPC_SUFFIX = " (Amazon VPC)"
+"""what DescribeSpotPriceHistory adds to a product's name for accounts that had EC2-Classic; the price is the same"""
+
+Rates = Mapping[tuple[str, str], Decimal]
+"""on-demand list price, USD per hour, by (instance type, product)"""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -43,6 +48,12 @@ def exact(value: float) -> Decimal:
 
 def pool_key(pool: CapacityPool) -> tuple[str, str, str, str]:
     return (pool.instance_type, pool.zone_name or "", pool.zone_id or "", pool.product)
+
+
+def rate_of(pool: CapacityPool, on_demand: Rates) -> Decimal | None:
+    """On-demand list price of the pool's type and product; None = unknown."""
+    rate = on_demand.get((pool.instance_type, pool.product.removesuffix(VPC_SUFFIX)))
+    return None if rate is None else rate.normalize()  # the price list says 0.5260000000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +103,10 @@ class PriceColumns:
         return f"{pool.label} {pool.product} {at} {float(self.usd_per_hour[i])!r} USD/h"
 
 
-def sieve(
-    columns: PriceColumns, *, on_demand: Mapping[str, Decimal], now: datetime
-) -> tuple[PriceColumns, tuple[SetAside, ...]]:
+def sieve(columns: PriceColumns, *, on_demand: Rates, now: datetime) -> tuple[PriceColumns, tuple[SetAside, ...]]:
     """Rows that can be believed, sorted, each a real change of its pool's price; and what was set aside.
 
-    on_demand  list price by instance type, USD/h, where known
+    on_demand  where known; a price above 100 times it is absurd
     now        rows dated more than two hours later are not believed
     A price repeated at a later moment confirms the one in force: it is dropped and not counted.
     Rows of one pool and one moment that disagree are all set aside: none can be preferred.
@@ -126,32 +135,32 @@ def _counted(columns: PriceColumns, bad: Flags, reason: str) -> tuple[SetAside, 
     return (SetAside(reason=reason, count=count, example=columns.row(int(np.argmax(bad)))),)
 
 
-def _not_a_number(columns: PriceColumns, on_demand: Mapping[str, Decimal], now: datetime) -> Flags:
+def _not_a_number(columns: PriceColumns, on_demand: Rates, now: datetime) -> Flags:
     del on_demand, now
     return ~np.isfinite(columns.usd_per_hour)
 
 
-def _not_positive(columns: PriceColumns, on_demand: Mapping[str, Decimal], now: datetime) -> Flags:
+def _not_positive(columns: PriceColumns, on_demand: Rates, now: datetime) -> Flags:
     del on_demand, now
     return columns.usd_per_hour <= 0
 
 
-def _absurd(columns: PriceColumns, on_demand: Mapping[str, Decimal], now: datetime) -> Flags:
+def _absurd(columns: PriceColumns, on_demand: Rates, now: datetime) -> Flags:
     del now
     ceilings = np.full(len(columns.pools), HIGHEST_USD_PER_HOUR)
     for i, pool in enumerate(columns.pools):
-        rate = on_demand.get(pool.instance_type)
+        rate = rate_of(pool, on_demand)
         if rate is not None:
             ceilings[i] = min(HIGHEST_USD_PER_HOUR, HIGHEST_TIMES_ON_DEMAND * float(rate))
     return np.asarray(columns.usd_per_hour > ceilings[columns.pool], dtype=np.bool_)
 
 
-def _too_old(columns: PriceColumns, on_demand: Mapping[str, Decimal], now: datetime) -> Flags:
+def _too_old(columns: PriceColumns, on_demand: Rates, now: datetime) -> Flags:
     del on_demand, now
     return columns.at_us < microseconds(FIRST_SPOT_INSTANCE)
 
 
-def _future(columns: PriceColumns, on_demand: Mapping[str, Decimal], now: datetime) -> Flags:
+def _future(columns: PriceColumns, on_demand: Rates, now: datetime) -> Flags:
     del on_demand
     return columns.at_us > microseconds(now + CLOCK_SLACK)
 

@@ -11,7 +11,7 @@ import io
 import json
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,9 +20,19 @@ from pathlib import Path
 import numpy as np
 
 from tools.errors import DataError, NoPriceHistory, UsageError
-from tools.market.columns import CLOCK_SLACK, Floats, Ints, PriceColumns, microseconds, moment_of, pool_key, sieve
+from tools.market.columns import (
+    CLOCK_SLACK,
+    Floats,
+    Ints,
+    PriceColumns,
+    Rates,
+    microseconds,
+    moment_of,
+    pool_key,
+    sieve,
+)
 from tools.market.prices import MAX_POINTS, pool_prices
-from tools.records import CapacityPool, PriceAnalysis, SetAside
+from tools.records import LINUX, CapacityPool, PriceAnalysis, SetAside
 
 COLUMNS = ("availability_zone", "instance_type", "product", "timestamp_utc", "spot_price_usd_per_h")
 AWS_FIELDS = ("AvailabilityZone", "InstanceType", "ProductDescription", "Timestamp", "SpotPrice")
@@ -30,8 +40,8 @@ MAX_ROWS = 50_000_000
 MAX_JSON_CHARACTERS = 1 << 30
 PROGRESS_ROWS = 100_000
 _MAX_NAME = 255
-Row = tuple[int, str, str, str, str, str]
-"""(line, zone, instance type, product, time, price), as text"""
+Row = tuple[int, str, str, str, str, str] | tuple[int, str]
+"""(line, zone, instance type, product, time, price) as text; or (line, what is wrong with its fields)"""
 Progress = Callable[[int], None]
 
 
@@ -59,6 +69,14 @@ class PriceHistory:
     set_aside: tuple[SetAside, ...]
     rows: int
     out_of_order: int
+
+
+@dataclass(frozen=True)
+class OnDemandCatalogue:
+    """On-demand list prices of one region, and where they stand."""
+
+    name: str
+    rates: Rates
 
 
 def read_history(path: Path, *, progress: Progress | None = None) -> PriceHistory:
@@ -90,7 +108,7 @@ def analyze_history(
     *,
     now: datetime,
     window_hours: float | None = None,
-    on_demand: Mapping[str, Decimal] | None = None,
+    on_demand: OnDemandCatalogue | None = None,
     points: int = MAX_POINTS,
     progress: Progress | None = None,
 ) -> PriceAnalysis:
@@ -98,12 +116,12 @@ def analyze_history(
 
     now           rows dated later are set aside
     window_hours  the last hours before the file's latest price; None = all that it holds
-    on_demand     list price by instance type, USD/h, where known
+    on_demand     list prices to compare with; None = unknown
     Raises        UsageError, DataError; NoPriceHistory: no row is usable
     """
     if window_hours is not None and not 0 < window_hours < 24 * 36_500:
         raise UsageError(f"--window-hours {window_hours:g} is not a window", hint="give hours above 0, such as 24")
-    rates = on_demand or {}
+    rates = on_demand.rates if on_demand else {}
     history = read_history(path, progress=progress)
     columns, aside = sieve(history.columns, on_demand=rates, now=now)
     aside = history.set_aside + aside
@@ -114,22 +132,23 @@ def analyze_history(
     end = moment_of(_latest_believable(history.columns, now))
     start = None if window_hours is None else moment_of(microseconds(end) - round(window_hours * 3.6e9))
     sorted_rows = f", {history.out_of_order:,} of them out of order and sorted" if history.out_of_order else ""
+    compared = f", on-demand from {on_demand.name}" if on_demand else ""
     return PriceAnalysis(
         subject=path.name,
         window_hours=window_hours,
         pools=pool_prices(columns, start=start, end=end, on_demand=rates, points=points),
         set_aside=aside,
         as_of=end,
-        source=f"price history file {path.name} ({history.rows:,} rows{sorted_rows})",
+        source=f"price history file {path.name} ({history.rows:,} rows{sorted_rows}){compared}",
     )
 
 
-def read_on_demand(path: Path, region: str) -> dict[str, Decimal]:
-    """On-demand list price by instance type from a catalogue: region, instance_type, on_demand_usd_per_h.
+def read_on_demand(path: Path, region: str, *, product: str = LINUX) -> OnDemandCatalogue:
+    """A catalogue of one product with the columns region, instance_type, on_demand_usd_per_h.
 
     Raises  UsageError: no such file or region; DataError: missing column, or a row that is no price
     """
-    rates: dict[str, Decimal] = {}
+    rates: dict[tuple[str, str], Decimal] = {}
     regions: set[str] = set()
     try:
         with _open_text(path) as file:
@@ -138,13 +157,13 @@ def read_on_demand(path: Path, region: str) -> dict[str, Decimal]:
             for row in reader:
                 regions.add(row["region"] or "")
                 if row["region"] == region:
-                    rates[row["instance_type"]] = _rate(path, reader.line_num, row["on_demand_usd_per_h"])
+                    rates[row["instance_type"], product] = _rate(path, reader.line_num, row["on_demand_usd_per_h"])
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
     if not rates:
         known = ", ".join(sorted(regions)[:8])
         raise UsageError(f"{path}: no on-demand price for region {region!r}", hint=f"it holds {known or 'nothing'} …")
-    return rates
+    return OnDemandCatalogue(f"{path.name}, {region}", rates)
 
 
 def _rate(path: Path, line: int, text: str | None) -> Decimal:
@@ -191,7 +210,7 @@ def _csv_rows(head: str, file: io.TextIOBase, path: Path) -> Iterator[Row]:
             if len(cells) == width:
                 yield reader.line_num + 1, cells[zone], cells[kind], cells[product], cells[at], cells[price]
             elif cells:
-                yield reader.line_num + 1, "", "", "", "", f"{len(cells)} fields instead of {width}"
+                yield reader.line_num + 1, f"{len(cells)} instead of {width}"
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num + 1}: not CSV: {error}") from None
 
@@ -209,8 +228,8 @@ def _json_rows(head: str, file: io.TextIOBase, path: Path) -> Iterator[Row]:
         raise DataError(f"{path}: no list SpotPriceHistory", hint="save what describe-spot-price-history prints")
     for number, entry in enumerate(entries, 1):
         values = entry if isinstance(entry, dict) else {}
-        zone, kind, product, at, price = (str(values.get(f, "")) for f in AWS_FIELDS)
-        yield number, zone or str(values.get("AvailabilityZoneId", "")), kind, product, at, price
+        zone, kind, product, at, price = (str(values.get(f) or "") for f in AWS_FIELDS)
+        yield number, zone or str(values.get("AvailabilityZoneId") or ""), kind, product, at, price
 
 
 def _need(path: Path, found: Iterable[str], wanted: Iterable[str]) -> None:
@@ -222,12 +241,17 @@ def _need(path: Path, found: Iterable[str], wanted: Iterable[str]) -> None:
 
 
 def _gather(gathered: _Gathered, row: Row) -> None:
-    line, zone, kind, product, at, price = row
     gathered.rows += 1
     if gathered.rows > MAX_ROWS:
         raise DataError(f"more than {MAX_ROWS:,} rows", hint="split the file by region or by month")
+    if len(row) == 2:
+        gathered.set_aside("wrong number of fields", f"line {row[0]}: {row[1]}")
+        return
+    line, zone, kind, product, at, price = row
     if not (zone and kind and product) or max(len(zone), len(kind), len(product)) > _MAX_NAME:
-        gathered.set_aside("zone, instance type or product missing", f"line {line}: {','.join(row[1:])}")
+        gathered.set_aside(
+            "zone, instance type or product missing", f"line {line}: {zone},{kind},{product},{at},{price}"
+        )
         return
     try:
         moment = datetime.fromisoformat(at)

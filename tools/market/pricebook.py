@@ -75,7 +75,7 @@ def read_price_book(
     missing: list[str] = []
     rates = _rates(reader, types, product, missing)
     start = now - timedelta(hours=hours)
-    on_demand = {t: r.usd_per_hour for t, r in rates.items()}
+    on_demand = {(t, product): r.usd_per_hour for t, r in rates.items()}
     prices: tuple[SpotPrice, ...] = ()
     try:
         prices = reader.spot_prices(types, since=start, until=now, product=product)

@@ -5,7 +5,7 @@ at the border; a pool without a price in force has None everywhere, never 0.
 Source: EC2 DescribeSpotPriceHistory, which reports changes and the price in force at the window's start.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,18 @@ from decimal import Decimal
 import numpy as np
 
 from tools.errors import UsageError
-from tools.market.columns import Flags, Floats, Ints, PriceColumns, exact, microseconds, moment_of, sieve
+from tools.market.columns import (
+    Flags,
+    Floats,
+    Ints,
+    PriceColumns,
+    Rates,
+    exact,
+    microseconds,
+    moment_of,
+    rate_of,
+    sieve,
+)
 from tools.records import CapacityPool, PoolPrices, PricePoint, SetAside, SpotPrice
 
 MAX_POINTS = 200
@@ -122,14 +133,14 @@ def pool_prices(
     *,
     start: datetime | None,
     end: datetime,
-    on_demand: Mapping[str, Decimal],
+    on_demand: Rates,
     points: int = MAX_POINTS,
 ) -> tuple[PoolPrices, ...]:
     """One record a pool, cheapest mean first, pools without a price last.
 
     columns    sieved
     start      None = each pool's first price
-    on_demand  list price by instance type, USD/h, where known
+    on_demand  where known
     points     chart points a pool at most; 0 = none
     Raises     UsageError: the window ends before it starts
     """
@@ -140,7 +151,7 @@ def pool_prices(
     records = []
     for i, pool in enumerate(columns.pools):
         chart = _points(columns, stats, i, start_us=start_us, limit=points) if points else ()
-        records.append(_record(pool, stats, i, end=end, rate=on_demand.get(pool.instance_type), chart=chart))
+        records.append(_record(pool, stats, i, end=end, rate=rate_of(pool, on_demand), chart=chart))
     return tuple(sorted(records, key=_cheapest_first))
 
 
@@ -149,7 +160,7 @@ def analyze(
     *,
     start: datetime | None,
     end: datetime,
-    on_demand: Mapping[str, Decimal],
+    on_demand: Rates,
     points: int = MAX_POINTS,
 ) -> tuple[tuple[PoolPrices, ...], tuple[SetAside, ...]]:
     """Sieve and measure the prices of any pools in any order: `pool_prices` and what was set aside."""
@@ -182,7 +193,7 @@ def _record(
             observed_until=None,
         )  # fmt: skip
     low, high = exact(stats.low[i]), exact(stats.high[i])
-    mean = min(max(Decimal(f"{stats.mean[i]:.10f}").normalize(), low), high)
+    mean = min(max(Decimal(f"{stats.mean[i]:.12g}"), low), high)
     return PoolPrices(
         pool=pool,
         current_usd_per_hour=exact(stats.current[i]),

@@ -117,28 +117,44 @@ def _potential(fleet: Fleet, instances: Sequence[Bought], account: _Account) -> 
     Suited fleets keep one on-demand instance. Others are only tried where a Savings Plan pays for them, to show
     what moving them would lose.
     """
-    on_demand = sum(1 for _, _, option in instances if option != "spot")
-    suited = suits_spot(fleet)
-    if account.plans is None:
-        return None, "not rated: Savings Plans may not be read, so what a change costs is unknown"
-    if not instances:
-        return None, "not rated: no instance runs"
-    if not on_demand:
-        return ZERO, "all on spot already"
-    if not suited and not account.paid_by(fleet):
-        tags = f"workload {fleet.tag('workload') or 'unknown'}, checkpointed {fleet.tag('checkpointed') or 'unknown'}"
-        return None, f"not rated: {tags}: nothing says that its work survives an interruption"
-    keep = KEPT_ON_DEMAND if suited else 0
-    if on_demand <= keep:
-        return ZERO, f"{keep} on-demand is the floor: nothing more to move"
+    plain = _without_a_what_if(fleet, instances, account)
+    if plain is not None or account.plans is None:
+        return plain or _UNREAD
+    keep = KEPT_ON_DEMAND if suits_spot(fleet) else 0
     after = more_spot(fleet, instances, keep, account.book)
     if after is None:
         return None, "not rated: a spot price of its pools is unknown"
     change = effective_change(account.fleets, instances, after, account.book, account.plans, fleet=fleet.ref)
     if change.added_usd_per_hour is None:
         return None, "not rated: a price is unknown"
-    moved = on_demand - keep
+    moved = _on_demand(instances) - keep
     return -change.added_usd_per_hour, _note(change.added_usd_per_hour, fleet, account, moved=moved, keep=keep)
+
+
+_UNREAD = (None, "not rated: Savings Plans may not be read, so what a change costs is unknown")
+
+
+def _on_demand(instances: Sequence[Bought]) -> int:
+    return sum(1 for _, _, option in instances if option != "spot")
+
+
+def _without_a_what_if(
+    fleet: Fleet, instances: Sequence[Bought], account: _Account
+) -> tuple[Decimal | None, str] | None:
+    """The answer for a fleet that nothing needs computing for; None = compute."""
+    on_demand, suited = _on_demand(instances), suits_spot(fleet)
+    if account.plans is None:
+        return _UNREAD
+    if not instances:
+        return None, "not rated: no instance runs"
+    if not on_demand:
+        return ZERO, "all on spot already"
+    if suited and on_demand <= KEPT_ON_DEMAND:
+        return ZERO, f"{on_demand} on-demand is the floor: nothing more to move"
+    if not suited and not account.paid_by(fleet):
+        tags = f"workload {fleet.tag('workload') or 'unknown'}, checkpointed {fleet.tag('checkpointed') or 'unknown'}"
+        return None, f"not rated: {tags}: nothing says that its work survives an interruption"
+    return None
 
 
 def _note(added: Decimal, fleet: Fleet, account: _Account, *, moved: int, keep: int) -> str:

@@ -28,11 +28,11 @@ def read_notice(body: str) -> Notice:
     """
     event = _object(body)
     source, kind = event.get("source"), event.get("detail-type")
-    if source != "aws.ec2" or kind not in _KINDS:
+    if source != "aws.ec2" or not isinstance(kind, str) or kind not in _KINDS:
         raise DataError(f"not a notice about an instance: {_short(kind)} from {_short(source)}")
     detail = event.get("detail")
-    if not isinstance(detail, dict):
-        raise DataError(f"{kind}: no detail")
+    if not isinstance(detail, dict) or not isinstance(event.get("time"), str):
+        raise DataError(f"{kind}: no detail, or no time")
     try:
         return Notice.model_validate(
             {
@@ -49,8 +49,9 @@ def read_notice(body: str) -> Notice:
 
 
 def _object(body: str) -> dict[str, Any]:
-    if len(body.encode()) > MAX_BYTES:
-        raise DataError(f"a message of {len(body.encode()):,} bytes, at most {MAX_BYTES:,}")
+    size = len(body.encode(errors="replace"))
+    if size > MAX_BYTES:
+        raise DataError(f"a message of {size:,} bytes, at most {MAX_BYTES:,}")
     try:
         event = json.loads(body, object_pairs_hook=_no_key_twice)
     except (ValueError, RecursionError) as error:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from tools.cloud import Clock, CloudReader
 from tools.errors import AccessDenied, Rejected
@@ -138,7 +139,7 @@ def _price_signs(instance_type: str, zone: str, book: PriceBook) -> tuple[tuple[
         missing.append(f"on-demand price of {instance_type}")
     else:
         share = float(now / rate)
-        text = f"{share:.0%} of on-demand ({now:f} of {rate:f} USD/h)"
+        text = f"{share:.0%} of on-demand ({_short(now)} of {_short(rate)} USD/h)"
         pressure = _grade(share, PRICE_CLOSE_TO_ON_DEMAND, PRICE_NEAR_ON_DEMAND)
         signs.append(_sign(pressure, "spot price against on-demand", text, book))
     if mean:
@@ -149,6 +150,10 @@ def _price_signs(instance_type: str, zone: str, book: PriceBook) -> tuple[tuple[
         text = f"{found.volatility:.3f} (σ of log price, {found.changes} changes in {book.hours:g} h)"
         signs.append(_sign(_grade(found.volatility, SOME_VOLATILITY, MUCH_VOLATILITY), "price volatility", text, book))
     return tuple(signs), missing
+
+
+def _short(usd: Decimal) -> str:
+    return f"{usd.normalize():f}"
 
 
 def _grade(value: float, some: float, much: float) -> int:
@@ -203,13 +208,20 @@ def score_risk(reader: CloudReader, clock: Clock, fleet: Name) -> FleetRisk:
     """
     found = named_fleet(reader, fleet)
     book = read_price_book(reader, clock, sorted({*found.instance_types, *(i.instance_type for i in found.spot)}))
-    placement: tuple[PlacementScore, ...] = ()
     unread = list(book.missing)
+    placement = _placement(reader, found, unread)
+    return fleet_risk(found, book, placement, now=clock.now(), unread=unread)
+
+
+def _placement(reader: CloudReader, fleet: Fleet, unread: list[str]) -> tuple[PlacementScore, ...]:
+    """Not asked for fewer than three types: the answer would say nothing, and new questions are rationed by EC2."""
+    if len(fleet.instance_types) < TYPES_FOR_A_SCORE:
+        return ()
     try:
-        placement = reader.placement_scores(found.instance_types, target_capacity=max(1, found.desired_capacity))
+        return reader.placement_scores(fleet.instance_types, target_capacity=max(1, fleet.desired_capacity))
     except (AccessDenied, Rejected) as refused:
         unread.append(f"placement scores: {refused.message}")
-    return fleet_risk(found, book, placement, now=clock.now(), unread=unread)
+        return ()
 
 
 def fleet_risk(

@@ -120,8 +120,9 @@ def _launches(
 
 
 def _choose(wish: Wish, placed: Sequence[Member], prices: Prices, *, spot: bool) -> Option | None:
-    price = prices.spot if spot else prices.on_demand
-    open_options = [o for o in wish.options if not (spot and prices.is_dry(o.pool)) and price(o.pool) is not None]
+    open_options = [
+        o for o in wish.options if not spot or (not prices.is_dry(o.pool) and prices.spot(o.pool) is not None)
+    ]
     if not open_options:
         return None
     if wish.balance_zones:

@@ -9,6 +9,7 @@ from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from tools.simulation.settling import Settler
 from tools.simulation.world import World
@@ -17,8 +18,8 @@ from tools.simulation.world import World
 def install(world: World, settler: Settler) -> None:
     """Replace moto's answers with ours, for this process."""
     actions = GroupActions(world, settler)
-    FakeAutoScalingGroup.set_desired_capacity = _set_desired_only
-    FakeAutoScalingGroup.replace_autoscaling_group_instances = _leave_it_to_the_tick
+    _put(FakeAutoScalingGroup, "set_desired_capacity", _set_desired_only)
+    _put(FakeAutoScalingGroup, "replace_autoscaling_group_instances", _leave_it_to_the_tick)
     moto_create = AutoScalingResponse.create_auto_scaling_group
     moto_delete = AutoScalingResponse.delete_auto_scaling_group
 
@@ -31,10 +32,19 @@ def install(world: World, settler: Settler) -> None:
         return moto_delete(response)
 
     for made in (create_auto_scaling_group, delete_auto_scaling_group):
-        setattr(AutoScalingResponse, made.__name__, made)
-    for name in ("update_auto_scaling_group", "set_desired_capacity", "detach_instances", "describe_scaling_activities"):
-        setattr(AutoScalingResponse, name, _bound(getattr(actions, name)))
-    AutoScalingResponse.terminate_instance_in_auto_scaling_group = _bound(actions.terminate_instance)
+        _put(AutoScalingResponse, made.__name__, made)
+    for name in (
+        "update_auto_scaling_group",
+        "set_desired_capacity",
+        "detach_instances",
+        "describe_scaling_activities",
+    ):
+        _put(AutoScalingResponse, name, _bound(getattr(actions, name)))
+    _put(AutoScalingResponse, "terminate_instance_in_auto_scaling_group", _bound(actions.terminate_instance))
+
+
+def _put(moto_class: type, name: str, method: Any) -> None:
+    setattr(moto_class, name, method)
 
 
 def _bound(action: Any) -> Any:
@@ -68,7 +78,9 @@ class GroupActions:
     def check_create(self, response: AutoScalingResponse) -> None:
         name = response._get_param("AutoScalingGroupName")
         if name in self.world.autoscaling.autoscaling_groups:
-            raise ValidationError(f"AutoScalingGroup by this name already exists - A group with the name {name} already exists")
+            raise ValidationError(
+                f"AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+            )
         low, high = response._get_int_param("MinSize", 0), response._get_int_param("MaxSize", 0)
         desired = response._get_int_param("DesiredCapacity")
         _check_sizes(low, high, low if desired is None else desired)
@@ -76,19 +88,21 @@ class GroupActions:
     def prepare_delete(self, response: AutoScalingResponse) -> None:
         group = self._group(response)
         if group.instance_states and not response._get_bool_param("ForceDelete", False):
-            raise ValidationError("You cannot delete an AutoScalingGroup while there are instances or pending Spot requests")
+            raise ValidationError(
+                "You cannot delete an AutoScalingGroup while there are instances or pending Spot requests"
+            )
         for state in list(group.instance_states):
             self.settler._end(state.instance, self.world.clock.now())
         group.instance_states = []
 
     def update_auto_scaling_group(self, response: AutoScalingResponse) -> ActionResult:
         group = self._group(response)
-        low = response._get_int_param("MinSize", group.min_size)
-        high = response._get_int_param("MaxSize", group.max_size)
+        low = response._get_int_param("MinSize", group.min_size or 0)
+        high = response._get_int_param("MaxSize", group.max_size or 0)
         desired = response._get_int_param("DesiredCapacity")
         if desired is None:
             desired = min(max(int(group.desired_capacity or 0), low), high)
-        _check_sizes(low, high, desired)
+        _check_sizes(int(low or 0), int(high or 0), desired)
         policy = response._get_param("MixedInstancesPolicy")
         template = response._get_param("LaunchTemplate", {})
         if policy and template:
@@ -139,7 +153,7 @@ class GroupActions:
         after = int(group.desired_capacity or 0) - (len(wanted) if decrement else 0)
         if after < int(group.min_size or 0):
             raise ValidationError(
-                f"AutoScalingGroup {group.name} has min-size={group.min_size}, and its desired-size would become {after}."
+                f"AutoScalingGroup {group.name} has min-size={group.min_size}; its desired-size would become {after}."
             )
         activities = self.world.autoscaling.detach_instances(group.name, wanted, decrement)
         return ActionResult({"Activities": activities})
@@ -154,7 +168,7 @@ class GroupActions:
             group.desired_capacity = max(int(group.desired_capacity or 0) - 1, int(group.min_size or 0))
         group.instance_states = [s for s in group.instance_states if s.instance.id != instance_id]
         now = self.world.clock.now()
-        self.settler._end(self.world.ec2.get_instance(instance_id), now)
+        self.settler._end(self.world.instances[instance_id], now)
         activity = {
             "ActivityId": self.world.request_id(f"terminate|{instance_id}"),
             "AutoScalingGroupName": group.name,
@@ -180,7 +194,9 @@ def _check_sizes(low: int, high: int, desired: int) -> None:
     if low > high:
         raise ValidationError(f"Max bound, {high}, must be greater than or equal to min bound, {low}")
     if not low <= desired <= high:
-        raise ValidationError(f"Desired capacity:{desired} must be between the specified min size:{low} and max size:{high}")
+        raise ValidationError(
+            f"Desired capacity:{desired} must be between the specified min size:{low} and max size:{high}"
+        )
 
 
 _STRATEGIES = (
@@ -195,14 +211,19 @@ def _check_policy(policy: dict[str, Any]) -> None:
     split = policy.get("InstancesDistribution") or {}
     strategy = split.get("SpotAllocationStrategy") or "lowest-price"
     if strategy not in _STRATEGIES:
-        raise ValidationError(f"Spot allocation strategy {strategy} is invalid. Valid values: [{', '.join(_STRATEGIES)}]")
+        raise ValidationError(
+            f"Spot allocation strategy {strategy} is invalid. Valid values: [{', '.join(_STRATEGIES)}]"
+        )
     if not 0 <= int(split.get("OnDemandPercentageAboveBaseCapacity") or 0) <= 100:
         raise ValidationError("OnDemandPercentageAboveBaseCapacity must be between 0 and 100.")
     if split.get("SpotInstancePools") is not None and strategy != "lowest-price":
         raise ValidationError("SpotInstancePools is only available with the lowest-price allocation strategy.")
-    kinds = [o.get("InstanceType") for o in (policy.get("LaunchTemplate") or {}).get("Overrides") or []]
+    kinds = [str(o.get("InstanceType")) for o in (policy.get("LaunchTemplate") or {}).get("Overrides") or []]
     if len(kinds) != len(set(kinds)):
         raise ValidationError("Instance types in the launch template overrides must be unique.")
+    for kind in kinds:
+        if kind not in INSTANCE_TYPES:
+            raise ValidationError(f"You must use a valid instance type: {kind} is not one.")
 
 
 def _merged(old: dict[str, Any] | None, new: dict[str, Any], group: FakeAutoScalingGroup) -> dict[str, Any]:
@@ -219,5 +240,3 @@ def _merged(old: dict[str, Any] | None, new: dict[str, Any], group: FakeAutoScal
     if spec.get("LaunchTemplateId"):
         spec.pop("LaunchTemplateName", None)
     return {"InstancesDistribution": split, "LaunchTemplate": {**template, "LaunchTemplateSpecification": spec}}
-
-

@@ -13,9 +13,10 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
+from tools.simulation.ec2_xml import ec2_answer
 from tools.simulation.market import Pool
 from tools.simulation.rates import vcpus
-from tools.simulation.settling import Ec2Fleet, Settler
+from tools.simulation.settling import Ec2Fleet, Settler, wish_of_fleet
 from tools.simulation.world import World
 
 _FLEET_STRATEGIES = (
@@ -28,7 +29,7 @@ _FLEET_STRATEGIES = (
 )
 
 
-def install(world: World, settler: Settler) -> None:
+def install(world: World, settler: Settler) -> "FleetActions":
     """Replace moto's answers with ours, for this process."""
     fleets = FleetActions(world, settler)
     moto_run = EC2Response.run_instances
@@ -37,7 +38,8 @@ def install(world: World, settler: Settler) -> None:
     def run_instances(response: EC2Response) -> ActionResult:
         _refuse_dry(world, response)
         result = moto_run(response)
-        for instance in result.result.instances:
+        launched: Any = result.result
+        for instance in launched.instances:
             world.born(instance, world.clock.now())
         return result
 
@@ -49,13 +51,14 @@ def install(world: World, settler: Settler) -> None:
             world.buried(instance, world.clock.now())
         return result
 
-    def describe_instances(response: EC2Response) -> ActionResult:
-        return ActionResult(_instances_page(world, response))
+    def describe_instances(response: EC2Response) -> str:
+        return ec2_answer("DescribeInstances", _instances_page(world, response))
 
     for action in (run_instances, terminate_instances, describe_instances):
         setattr(EC2Response, action.__name__, action)
     for name in ("create_fleet", "modify_fleet", "describe_fleets", "describe_fleet_instances", "delete_fleets"):
         setattr(EC2Response, name, _bound(getattr(fleets, name)))
+    return fleets
 
 
 def _bound(action: Any) -> Any:
@@ -112,7 +115,9 @@ def _instances_page(world: World, response: EC2Response) -> dict[str, Any]:
         else world.ec2.describe_instances(filters=filters)
     )
     pages = [
-        _Page(r.id, r.owner_id, [shown(i) for i in r.instances if not lifecycles or (i.lifecycle in lifecycles)])
+        _Page(
+            r.id, str(r.owner_id), [shown(i) for i in r.instances if not lifecycles or (str(i.lifecycle) in lifecycles)]
+        )
         for r in found
     ]
     pages = [p for p in pages if p.instances]
@@ -271,7 +276,9 @@ class FleetActions:
         start = int(response._get_param("NextToken") or 0)
         size = int(response._get_param("MaxResults") or 1000)
         more = str(start + size) if start + size < len(rows) else None
-        return ActionResult({"ActiveInstances": rows[start : start + size], "FleetId": fleet.fleet_id, "NextToken": more})
+        return ActionResult(
+            {"ActiveInstances": rows[start : start + size], "FleetId": fleet.fleet_id, "NextToken": more}
+        )
 
     def delete_fleets(self, response: EC2Response) -> ActionResult:
         response.error_on_dryrun()
@@ -287,9 +294,11 @@ class FleetActions:
 
     def _described(self, fleet: Ec2Fleet) -> dict[str, Any]:
         alive = self.settler.alive(fleet)
-        spot = sum(1 for i in alive if i.lifecycle == "spot")
+        weights = {o.pool.instance_type: o.weight for o in wish_of_fleet(self.world, fleet).options}
+        units = sum(weights.get(i.instance_type, 1) for i in alive)
+        on_demand = sum(weights.get(i.instance_type, 1) for i in alive if i.lifecycle != "spot")
         request = fleet.request
-        settled = len(alive) >= int(fleet.target["TotalTargetCapacity"])
+        settled = units >= int(fleet.target["TotalTargetCapacity"])
         return {
             "FleetId": fleet.fleet_id,
             "FleetState": fleet.state,
@@ -297,8 +306,8 @@ class FleetActions:
             "CreateTime": fleet.created_at.replace(tzinfo=None),
             "ClientToken": fleet.client_token,
             "ExcessCapacityTerminationPolicy": request.get("ExcessCapacityTerminationPolicy") or "termination",
-            "FulfilledCapacity": float(len(alive)),
-            "FulfilledOnDemandCapacity": float(len(alive) - spot),
+            "FulfilledCapacity": float(units),
+            "FulfilledOnDemandCapacity": float(on_demand),
             "LaunchTemplateConfigs": request["LaunchTemplateConfigs"],
             "TargetCapacitySpecification": fleet.target,
             "TerminateInstancesWithExpiration": bool(request.get("TerminateInstancesWithExpiration")),

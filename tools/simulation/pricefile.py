@@ -84,7 +84,7 @@ def read_price_file(path: Path) -> PriceFile:
 
 def _open(path: Path) -> io.TextIOWrapper:
     raw = gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")  # noqa: SIM115  closed by its wrapper
-    return io.TextIOWrapper(raw, encoding="utf-8", newline="")  # type: ignore[arg-type]
+    return io.TextIOWrapper(raw, encoding="utf-8", newline="")
 
 
 def _body(path: Path, rows: Iterator[list[str]]) -> Iterator[list[str]]:

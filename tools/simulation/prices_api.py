@@ -8,6 +8,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses import EC2Response
 
+from tools.simulation.ec2_xml import ec2_answer
 from tools.simulation.market import HISTORY, PRODUCT_NAMES, Change, Pool, placement_score
 from tools.simulation.world import World
 
@@ -17,16 +18,17 @@ MOST_ROWS = 1000
 def install(world: World) -> None:
     """Replace moto's answers with ours, for this process."""
 
-    def describe_spot_price_history(response: EC2Response) -> ActionResult:
+    def describe_spot_price_history(response: EC2Response) -> str:
         response.error_on_dryrun()
-        return ActionResult(_page(response, _history(world, response)))
+        start = _token(response)
+        return ec2_answer("DescribeSpotPriceHistory", _page(response, _history(world, response), start))
 
     def get_spot_placement_scores(response: EC2Response) -> ActionResult:
         response.error_on_dryrun()
         return ActionResult({"SpotPlacementScores": _scores(world, response)})
 
-    EC2Response.describe_spot_price_history = describe_spot_price_history
-    EC2Response.get_spot_placement_scores = get_spot_placement_scores
+    for action in (describe_spot_price_history, get_spot_placement_scores):
+        setattr(EC2Response, action.__name__, action)
 
 
 def _history(world: World, response: EC2Response) -> list[dict[str, Any]]:
@@ -88,7 +90,14 @@ def _any_match(text: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, p) for p in patterns)
 
 
-def _page(response: EC2Response, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _token(response: EC2Response) -> int:
+    token = str(response._get_param("NextToken") or "0")
+    if not token.isdigit():
+        raise EC2ClientError("InvalidNextToken", f"The token '{token}' is invalid.")
+    return int(token)
+
+
+def _page(response: EC2Response, rows: list[dict[str, Any]], start: int) -> dict[str, Any]:
     """A page of the history; the token is "" when there is no more, as EC2 says it."""
     size = min(max(int(response._get_param("MaxResults") or MOST_ROWS), 1), MOST_ROWS)
     token = response._get_param("NextToken") or "0"
@@ -124,9 +133,7 @@ def _scores(world: World, response: EC2Response) -> list[dict[str, Any]]:
     by_zone = {z: placement_score(world.seed, _offered(world, kinds, z), target) for z in world.zones}
     if response._get_bool_param("SingleAvailabilityZone", False):
         ranked = sorted(by_zone, key=lambda z: (-by_zone[z], z))[:10]
-        return [
-            {"Region": world.region, "AvailabilityZoneId": zone_ids.get(z), "Score": by_zone[z]} for z in ranked
-        ]
+        return [{"Region": world.region, "AvailabilityZoneId": zone_ids.get(z), "Score": by_zone[z]} for z in ranked]
     return [{"Region": world.region, "Score": max(by_zone.values())}]
 
 

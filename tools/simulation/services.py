@@ -13,7 +13,12 @@ from tools.simulation.rates import LICENCES, LOCATIONS, is_accelerated, known_ty
 
 _OFFER = "JRTCKXETXF"  # the offer code of on-demand terms in every AWS price list
 _RATE = "6YS6EN2CT7"
-_SYSTEM_CODES = {"Linux": "RunInstances", "Windows": "RunInstances:0002", "RHEL": "RunInstances:0010", "SUSE": "RunInstances:000g"}
+_SYSTEM_CODES = {
+    "Linux": "RunInstances",
+    "Windows": "RunInstances:0002",
+    "RHEL": "RunInstances:0010",
+    "SUSE": "RunInstances:000g",
+}
 
 
 def get_products(body: Mapping[str, Any], *, as_of: datetime) -> dict[str, Any]:
@@ -39,7 +44,9 @@ def get_products(body: Mapping[str, Any], *, as_of: datetime) -> dict[str, Any]:
 def _products(hint: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Attributes of every product, narrowed early by the commonest filters."""
     kinds = [hint["instanceType"]] if "instanceType" in hint else known_types()
-    regions = [r for r, place in LOCATIONS.items() if hint.get("regionCode", r) == r and hint.get("location", place) == place]
+    regions = [
+        r for r, place in LOCATIONS.items() if hint.get("regionCode", r) == r and hint.get("location", place) == place
+    ]
     for region in regions:
         for kind in kinds:
             for system in LICENCES:
@@ -53,7 +60,11 @@ def _products(hint: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
 
 def _attributes(kind: str, region: str, system: str, tenancy: str, status: str, cost: Decimal) -> dict[str, str]:
-    usage = {"Used": "BoxUsage", "UnusedCapacityReservation": "UnusedBox", "AllocatedCapacityReservation": "Reservation"}[status]
+    usage = {
+        "Used": "BoxUsage",
+        "UnusedCapacityReservation": "UnusedBox",
+        "AllocatedCapacityReservation": "Reservation",
+    }[status]
     prefix = "" if region == "us-east-1" else "EUW3-"
     return {
         "capacitystatus": status,

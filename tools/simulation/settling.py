@@ -48,7 +48,10 @@ class Settler:
         )
 
     def settle(self, now: datetime) -> None:
-        """One step of everything. Called on every tick."""
+        """One step of everything, when something happened since the last. Called on every tick."""
+        if not self.world.changed:
+            return
+        self.world.changed = False  # launches and ends say that there is more to do
         for group in self.world.autoscaling.autoscaling_groups.values():
             self.settle_group(group, now)
         for fleet in self.world.ec2_fleets.values():
@@ -103,7 +106,7 @@ class Settler:
                 now=now,
                 ready=ready,
             )
-            instance.autoscaling_group = group
+            vars(instance)["autoscaling_group"] = group  # where moto looks for it
             state = InstanceState(
                 instance,
                 lifecycle_state="InService" if ready else "Pending",
@@ -117,7 +120,7 @@ class Settler:
 
     def _end_in_group(self, group: FakeAutoScalingGroup, step: Plan, now: datetime) -> None:
         for instance_id in step.ends:
-            instance = self.world.ec2.get_instance(instance_id)
+            instance = self.world.instances[instance_id]
             self._end(instance, now)
             self._activity(group.name, f"Terminating EC2 instance: {instance_id}", now)
             self.world.log("TerminateInstance", {"group": group.name}, [instance_id])
@@ -171,11 +174,11 @@ class Settler:
         if fleet.request.get("ExcessCapacityTerminationPolicy") == "no-termination":
             return
         for instance_id in step.ends:
-            self._end(self.world.ec2.get_instance(instance_id), now)
+            self._end(self.world.instances[instance_id], now)
             self.world.log("TerminateInstance", {"fleet": fleet.fleet_id}, [instance_id])
 
     def alive(self, fleet: Ec2Fleet) -> list[Instance]:
-        known = {i.id: i for i in self.world.ec2.all_instances()}
+        known = self.world.instances
         fleet.instance_ids = [i for i in fleet.instance_ids if i in known and known[i].state in ALIVE]
         return [known[i] for i in fleet.instance_ids]
 
@@ -227,7 +230,10 @@ class Settler:
 
     def _end(self, instance: Instance, now: datetime) -> None:
         self.world.end(
-            instance, now, code="Client.UserInitiatedShutdown", message="Client.UserInitiatedShutdown: User initiated shutdown"
+            instance,
+            now,
+            code="Client.UserInitiatedShutdown",
+            message="Client.UserInitiatedShutdown: User initiated shutdown",
         )
 
 
@@ -242,7 +248,9 @@ def wish_of_group(group: FakeAutoScalingGroup) -> Wish:
     overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or []
     kinds = [(o.get("InstanceType") or group.instance_type, int(o.get("WeightedCapacity") or 1)) for o in overrides]
     on_demand = on_demand_units(
-        desired, int(split.get("OnDemandBaseCapacity") or 0), int(_given(split, "OnDemandPercentageAboveBaseCapacity", 100))
+        desired,
+        int(split.get("OnDemandBaseCapacity") or 0),
+        int(_given(split, "OnDemandPercentageAboveBaseCapacity", 100)),
     )
     kinds = kinds or [(group.instance_type, 1)]
     return _wish(desired, on_demand, kinds, group.availability_zones, split, balance=True)
@@ -275,7 +283,7 @@ def launch_template(world: World, spec: dict[str, Any]) -> Any:
     """By id or by name; moto raises EC2's own errors."""
     if spec.get("LaunchTemplateId"):
         return world.ec2.get_launch_template(spec["LaunchTemplateId"])
-    return world.ec2.get_launch_template_by_name(spec.get("LaunchTemplateName"))
+    return world.ec2.get_launch_template_by_name(str(spec.get("LaunchTemplateName")))
 
 
 def _wish(

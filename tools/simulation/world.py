@@ -80,6 +80,11 @@ class World:
     warned: set[str] = field(default_factory=set)
     """instances with a rebalance recommendation"""
     launched_at: dict[str, datetime] = field(default_factory=dict)
+    ended_at: dict[str, datetime] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    """every instance EC2 still shows"""
+    changed: bool = True
+    """something happened that groups and fleets may want to answer"""
     random_interruptions: bool = False
     open_for_business: bool = False
     """False while the scenario is laid out: nothing is logged yet"""
@@ -171,9 +176,10 @@ class World:
             self._forget_terminated(now)
 
     def _come_up(self, now: datetime) -> None:
-        for instance in self.ec2.all_instances():
+        for instance in self.instances.values():
             if instance.state == "pending" and now - self.launched_at[instance.id] >= PENDING:
                 instance._state.name, instance._state.code = "running", 16
+                self.changed = True
 
     def _meet_fate(self, now: datetime) -> None:
         for instance_id, at in sorted(self.doomed.items()):
@@ -184,27 +190,26 @@ class World:
 
     def _forget_terminated(self, now: datetime) -> None:
         """EC2 shows a terminated instance for about an hour."""
-        gone = [i for i in self.ec2.all_instances() if i.state == "terminated"]
-        for instance in gone:
-            ended = getattr(instance, "_terminated_at", None)
-            if ended is None:
-                instance._terminated_at = now
-            elif now - ended >= TERMINATED_STAYS:
-                for reservation in list(self.ec2.reservations.values()):
-                    if instance in reservation.instances:
-                        reservation.instances.remove(instance)
-                    if not reservation.instances:
-                        self.ec2.reservations.pop(reservation.id)
+        for instance_id in [i for i, at in self.ended_at.items() if now - at >= TERMINATED_STAYS]:
+            del self.ended_at[instance_id]
+            gone = self.instances.pop(instance_id)
+            for reservation in list(self.ec2.reservations.values()):
+                if gone in reservation.instances:
+                    reservation.instances.remove(gone)
+                if not reservation.instances:
+                    self.ec2.reservations.pop(reservation.id)
 
     # --- interruptions
     def born(self, instance: Instance, at: datetime) -> None:
         """Note a launch; a spot instance gets its fate."""
         instance.launch_time = at.replace(tzinfo=None)
         self.launched_at[instance.id] = at
+        self.instances[instance.id] = instance
+        self.changed = True
         if instance.lifecycle == "spot":
             pool = Pool(instance.instance_type, str(instance.placement.zone))
             hours = self.dice(f"fate|{instance.id}").expovariate(hazard_per_hour(self.seed, pool))
-            self.doomed[instance.id] = at + timedelta(hours=max(hours, 0.05))
+            self.doomed[instance.id] = max(at, self.clock.start) + timedelta(hours=max(hours, 0.2))
 
     def interrupt(self, instance_id: str, now: datetime | None = None) -> dict[str, Any]:
         """Warn of an interruption; EC2 takes the instance 120 s later. A second warning changes nothing.
@@ -215,6 +220,7 @@ class World:
         with self.lock:
             instance = self._running_spot(instance_id)
             if instance_id not in self.reclaims:
+                self.changed = True
                 self.doomed.pop(instance_id, None)
                 self.reclaims[instance_id] = Reclaim(instance_id, now + NOTICE)
                 detail = {"instance-id": instance_id, "instance-action": "terminate"}
@@ -233,13 +239,14 @@ class World:
         with self.lock:
             instance = self._running_spot(instance_id)
             self.warned.add(instance_id)
+            self.changed = True
             self._publish(instance, "EC2 Instance Rebalance Recommendation", {"instance-id": instance_id}, now)
             return {"kind": "rebalance", "instance_id": instance_id, "at": now}
 
     def reclaim(self, instance_id: str, now: datetime) -> None:
         """EC2 takes the instance."""
         self.reclaims.pop(instance_id, None)
-        instance = self.ec2.get_instance_by_id(instance_id)
+        instance = self.instances.get(instance_id)
         if instance is None or instance.state == "terminated":
             return
         reason = "Server.SpotInstanceTermination: Instance terminated by EC2 to reclaim capacity"
@@ -255,7 +262,8 @@ class World:
 
     def buried(self, instance: Instance, now: datetime) -> None:
         """Forget what was planned for a terminated instance, and say on the bus that it ended."""
-        instance._terminated_at = now
+        self.ended_at[instance.id] = now
+        self.changed = True
         for planned in (self.doomed, self.reclaims):
             planned.pop(instance.id, None)
         self.warned.discard(instance.id)
@@ -263,7 +271,7 @@ class World:
         self._publish(instance, "EC2 Instance State-change Notification", detail, now)
 
     def _running_spot(self, instance_id: str) -> Instance:
-        instance = self.ec2.get_instance_by_id(instance_id)
+        instance = self.instances.get(instance_id)
         if instance is None or instance.state not in ("pending", "running"):
             raise LookupError(f"{instance_id}: no such running instance")
         if instance.lifecycle != "spot":

@@ -1,5 +1,6 @@
 """`spotwarden chat`: the terminal app; with -p, one question and its answer."""
 
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,9 @@ def open_app(house: "House", settings: Settings) -> None:
     """The Textual app on an open house."""
     from tui.app import SpotwardenApp
 
-    SpotwardenApp(house, ascii_only=settings.ascii, color=settings.color).run()
+    if not settings.color:
+        os.environ["NO_COLOR"] = "1"  # Textual reads it itself
+    SpotwardenApp(house, ascii_only=settings.ascii).run()
 
 
 def _one_shot(settings: Settings, house: "House", question: str) -> int:

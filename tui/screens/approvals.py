@@ -16,24 +16,16 @@ from tui.screens.room import Room
 from tui.widgets.glyphs import usd
 from tui.widgets.table import Column, Table, Words, risk_words
 
-_NARROW = (
+_COLUMNS = (
     Column("STATUS", 9),
-    Column("FLEET", 16),
-    Column("CHANGE", 24),
-    Column("$/DAY", 9, right=True),
-    Column("EXPIRES", 8, right=True),
+    Column("FLEET", 14),
+    Column("CHANGE", 22, flex=True),
+    Column("$/DAY", 9, right=True, drop=5),
+    Column("RISK AFTER", 10, drop=2),
+    Column("REPLACES", 8, right=True, drop=3),
+    Column("EXPIRES", 8, right=True, drop=4),
+    Column("BY", 21, drop=1),
 )
-_WIDE = (
-    Column("STATUS", 9),
-    Column("FLEET", 18),
-    Column("CHANGE", 26),
-    Column("$/DAY", 10, right=True),
-    Column("RISK AFTER", 10),
-    Column("REPLACES", 8, right=True),
-    Column("EXPIRES", 8, right=True),
-    Column("BY", 14),
-)
-_WIDE_FROM = 100
 _INK = {"pending": "warning", "done": "success", "failed": "error", "unknown": "error", "denied": "secondary"}
 MAX_SHOWN = 200
 
@@ -42,6 +34,11 @@ def left(until: datetime, now: datetime) -> str:
     """28:41 until then; «expired» after it."""
     seconds = int((until - now).total_seconds())
     return "expired" if seconds <= 0 else f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def change_words(types: Sequence[str]) -> str:
+    """The first kind of change, and how many more."""
+    return types[0] + (f" +{len(types) - 1} more" if len(types) > 1 else "") if types else "no change"
 
 
 class ApprovalsScreen(Room):
@@ -60,7 +57,7 @@ class ApprovalsScreen(Room):
         yield Static(id="approvals-head", classes="head", markup=False)
         yield Table(id="approvals")
         yield Static(
-            Content.styled("Enter opens the card: nothing is approved from this list.", "$text-muted"),
+            Content.styled("Enter opens the card: nothing is approved from this list.", "$muted"),
             classes="foot",
             markup=False,
         )
@@ -107,21 +104,18 @@ class ApprovalsScreen(Room):
         return next((s for s in self._proposals if s.proposal.proposal_id == key), None)
 
     def _show(self, now: datetime) -> None:
-        wide = self.app.size.width >= _WIDE_FROM
-        rows = [(s.proposal.proposal_id, self._cells(s, now, wide=wide)) for s in self._proposals]
-        self.query_one(Table).show(_WIDE if wide else _NARROW, rows)
+        rows = [(s.proposal.proposal_id, self._cells(s, now)) for s in self._proposals]
+        self.query_one(Table).show(_COLUMNS, rows)
 
-    def _cells(self, saved: Saved, now: datetime, *, wide: bool) -> list[str | Words]:
+    def _cells(self, saved: Saved, now: datetime) -> list[str | Words]:
         proposal, preview = saved.proposal, saved.proposal.preview
-        until = left(expiry(saved), now) if saved.status == "pending" else ""
-        start: list[str | Words] = [
+        return [
             Words(saved.status, _INK.get(saved.status, "")),
             proposal.fleet.fleet_id,
-            ", ".join(proposal.action.types),
+            change_words(proposal.action.types),
             usd(preview.added_cost_usd_per_day, sign=True),
+            risk_words(preview.risk_after, self.glyphs.risk[preview.risk_after]),
+            str(len(preview.replaced_instances)) if preview.replaced_instances else "-",
+            left(expiry(saved), now) if saved.status == "pending" else "",
+            proposal.proposed_by,
         ]
-        if not wide:
-            return [*start, until]
-        replaced = str(len(preview.replaced_instances)) if preview.replaced_instances else "-"
-        risk = risk_words(preview.risk_after, self.glyphs.risk[preview.risk_after])
-        return [*start, risk, replaced, until, proposal.proposed_by]

@@ -1,7 +1,9 @@
 """Screen 4: what happened, newest first, and whether the log proves itself."""
 
 import json
-from typing import ClassVar
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,17 +21,35 @@ from tui.widgets.table import Column, Table, Words
 PAGE = 300
 FOLLOW_SECONDS = 2.0
 VERIFY_AUTOMATICALLY_UP_TO = 20_000
-_NARROW = (Column("#", 6, right=True), Column("AT (UTC)", 14), Column("WHO", 14), Column("WHAT", 10), Column("", 24))
-_WIDE = (
-    Column("#", 7, right=True),
-    Column("AT (UTC)", 19),
-    Column("WHO", 20),
-    Column("WHAT", 12),
-    Column("", 42),
-    Column("HASH", 8),
+_COLUMNS = (
+    Column("#", 5, right=True),
+    Column("AT (UTC)", 14),
+    Column("WHO", 14, drop=2),
+    Column("WHAT", 16),
+    Column("", 20, flex=True),
+    Column("HASH", 8, drop=1),
 )
-_WIDE_FROM = 100
-_GIST = ("message", "status", "verdict", "answer", "title", "reason", "rationale", "fleet", "proposal_id", "text")
+_WIDE = tuple(replace(c, width=24) if c.label == "WHO" else c for c in _COLUMNS)
+_WIDE_FROM = 110
+_GIST = (
+    "verdict",
+    "status",
+    "answer",
+    "kind",
+    "tool",
+    "calls",
+    "cause",
+    "fleet_id",
+    "instance_id",
+    "message",
+    "title",
+    "text",
+    "reasons",
+    "reason",
+    "rationale",
+    "proposal_id",
+)
+_DEPTH = 3
 
 
 class AuditScreen(Room):
@@ -46,10 +66,10 @@ class AuditScreen(Room):
         self._checked: ChainChecked | None = None
 
     def compose_body(self) -> ComposeResult:
-        yield Static(Content.styled("verifying ...", "$text-muted"), id="badge", classes="head", markup=False)
+        yield Static(Content.styled("verifying ...", "$muted"), id="badge", classes="head", markup=False)
         yield Table(id="audit")
         yield Static(
-            Content.styled("newest first, follows by itself; hashes chain every entry to the one before", "$text-muted"),
+            Content.styled("Newest first, follows by itself. Enter: detail, v: verify now.", "$muted"),
             classes="foot",
             markup=False,
         )
@@ -94,10 +114,10 @@ class AuditScreen(Room):
         found, glyphs = message.verification, self.glyphs
         dot = f" {glyphs.dot} "
         if found.ok:
-            mark = Content.styled(f"{glyphs.ok} VERIFIED", "bold $text-success")
+            mark = Content.styled(f"{glyphs.ok} VERIFIED", "bold $success")
             words = f"  {found.entries:,} entries{dot}head {found.head[:12]}"
         else:
-            mark = Content.styled(f"{glyphs.bad} NOT VERIFIED", "bold $text-error")
+            mark = Content.styled(f"{glyphs.bad} NOT VERIFIED", "bold $error")
             where = "" if found.first_bad is None else f" from #{found.first_bad}"
             words = f"{where}  {safe_text(found.reason, limit=200)}"
         self.query_one("#badge", Static).update(Content.assemble(mark, words))
@@ -109,7 +129,7 @@ class AuditScreen(Room):
     def troubled(self, trouble: Trouble) -> None:
         super().troubled(trouble)
         if self._checked is None:
-            words = Content.styled("not verified yet: v tries again", "$text-muted")
+            words = Content.styled("not verified yet: v tries again", "$muted")
             self.query_one("#badge", Static).update(words)
 
     def _follow(self) -> None:
@@ -122,32 +142,38 @@ class AuditScreen(Room):
         return next((e for e in self._entries if str(e.seq) == key), None)
 
     def _show(self) -> None:
-        wide = self.app.size.width >= _WIDE_FROM
-        columns = _WIDE if wide else _NARROW
-        spare = max(0, self.app.size.width - sum(c.width + 2 for c in columns) - 2)
-        columns = tuple(Column(c.label, c.width + spare) if c.label == "" else c for c in columns)
-        self.query_one(Table).show(columns, [(str(e.seq), _cells(e, wide=wide)) for e in self._entries])
+        columns = _WIDE if self.app.size.width >= _WIDE_FROM else _COLUMNS
+        self.query_one(Table).show(columns, [(str(e.seq), _cells(e)) for e in self._entries])
 
 
-def _cells(entry: AuditEntry, *, wide: bool) -> list[str | Words]:
-    at = f"{entry.at:%Y-%m-%d %H:%M:%S}" if wide else f"{entry.at:%m-%d %H:%M:%S}"
-    cells: list[str | Words] = [str(entry.seq), at, entry.actor, entry.kind, gist(entry.payload)]
-    return [*cells, entry.hash[:8]] if wide else cells
+def _cells(entry: AuditEntry) -> list[str | Words]:
+    at = f"{entry.at:%m-%d %H:%M:%S}"
+    return [str(entry.seq), at, entry.actor, entry.kind, gist(entry.payload), entry.hash[:8]]
 
 
+@lru_cache(maxsize=2 * PAGE)
 def gist(payload: str) -> str:
-    """The few words of a payload that say what it is about."""
+    """The few words of a payload that say what it is about: the verdict or status first."""
     try:
         value = json.loads(payload)
     except ValueError:
         return payload
     if not isinstance(value, dict):
         return str(value)
-    found = [str(value[k]) for k in _GIST if isinstance(value.get(k), str) and value[k]]
-    nested = value.get("action") or value.get("permit")
-    if isinstance(nested, dict) and "kind" in nested:
-        found.insert(0, str(nested["kind"]))
-    return " ".join(found) or ", ".join(value)
+    found: dict[str, str] = {}
+    _gather(value, found, depth=_DEPTH)
+    return "  ".join(found[k] for k in _GIST if k in found) or payload
+
+
+def _gather(value: dict[str, Any], found: dict[str, str], *, depth: int) -> None:
+    """The nearest text for every word of _GIST."""
+    for key, item in value.items():
+        words = item if isinstance(item, list) else [item]
+        if key in _GIST and words and all(isinstance(w, str) and w for w in words):
+            found.setdefault(key, ", ".join(words))
+    for item in value.values():
+        if isinstance(item, dict) and depth:
+            _gather(item, found, depth=depth - 1)
 
 
 class EntryCard(Card):
@@ -169,10 +195,10 @@ class EntryCard(Card):
                 ),
                 markup=False,
             )
-            hashes = f"previous {entry.previous_hash}\nhash     {entry.hash}"
-            yield Static(plain(hashes, "$text-muted", lines=True), markup=False)
+            hashes = f"prev {entry.previous_hash}\nhash {entry.hash}"
+            yield Static(plain(hashes, "$muted", lines=True), markup=False)
             yield Static(plain(_pretty(entry.payload), limit=60_000, lines=True), classes="payload", markup=False)
-            yield Static(Content.styled("c copies, Esc closes", "$text-muted"), markup=False)
+            yield Static(Content.styled("c copies, Esc closes", "$muted"), markup=False)
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

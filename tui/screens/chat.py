@@ -71,17 +71,13 @@ class ChatScreen(Room):
             yield SidePanel()
 
     def on_mount(self) -> None:
-        self._tell_state(None)
         super().on_mount()
         self.query_one(Prompt).focus()
 
     def on_pulse(self, pulse: Pulse) -> None:
         self.query_one(SidePanel).show(pulse)
-        self._tell_state(pulse)
-
-    def _tell_state(self, pulse: Pulse | None) -> None:
         for welcome in self.query(Welcome):
-            welcome.show(simulated=self.house.simulated, state=open_state(pulse) if pulse else ())
+            welcome.show(simulated=pulse.simulated, state=open_state(pulse))
 
     # asking
 
@@ -233,7 +229,7 @@ class ChatScreen(Room):
         talk.mount(widget)
 
     def _status(self, words: str) -> None:
-        self.query_one("#status", Static).update(Content.styled(words, "$text-muted"))
+        self.query_one("#status", Static).update(Content.styled(words, "$muted"))
 
 
 def _cancel(screen: ChatScreen) -> None:
@@ -251,15 +247,15 @@ def open_state(pulse: Pulse) -> tuple[tuple[str, str], ...]:
     """What was left open, most urgent first: told on the first screen, also after a crash."""
     told: list[tuple[str, str]] = []
     if pulse.halted:
-        told.append(("HALTED    the kill switch is on: nothing is changed until F8 lifts it", "bold $text-error"))
+        told.append(("HALTED    the kill switch is on: nothing is changed until F8 lifts it", "bold $error"))
     for left in pulse.open_intents[:3]:
         action = left.intent.permit.action
         what = f"{', '.join(action.types)} on {safe_text(action.fleet.label, limit=60)}"
-        told.append((f"UNKNOWN   {what}: it may have happened. It is never sent again unseen.", "bold $text-error"))
+        told.append((f"UNKNOWN   {what}: it may have happened. It is never sent again unseen.", "bold $error"))
     if len(pulse.open_intents) > 3:
-        told.append((f"UNKNOWN   and {len(pulse.open_intents) - 3} more actions without an outcome", "bold $text-error"))
+        told.append((f"UNKNOWN   and {len(pulse.open_intents) - 3} more actions without an outcome", "bold $error"))
     if pulse.pending:
         count = len(pulse.pending)
         words = "proposal waits" if count == 1 else "proposals wait"
-        told.append((f"WAITING   {count} {words} for your answer: key 3", "$text-warning"))
+        told.append((f"WAITING   {count} {words} for your answer: key 3", "$warning"))
     return tuple(told)

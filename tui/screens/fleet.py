@@ -11,22 +11,21 @@ from textual.widgets import DataTable, Static
 from tools.records import Fleet, FleetRisk, PoolPrices, PriceAnalysis, RiskScore
 from tui import messages
 from tui.messages import FleetSeen
-from tui.safe_text import plain, safe_text
+from tui.safe_text import fit, plain, safe_text
 from tui.screens.room import Room, consult
 from tui.widgets.glyphs import percent, usd
-from tui.widgets.step_chart import step_chart
+from tui.widgets.step_chart import StepChart
 from tui.widgets.table import Column, Table, Words, risk_words
 
 _COLUMNS = (
-    Column("POOL", 22),
+    Column("POOL", 20, flex=True),
     Column("N", 3, right=True),
     Column("NOW", 8, right=True),
-    Column("MEAN", 8, right=True),
-    Column("LIST", 8, right=True),
+    Column("MEAN", 8, right=True, drop=1),
+    Column("LIST", 8, right=True, drop=2),
     Column("SAVES", 7, right=True),
     Column("RISK", 9),
 )
-_MAX_CHART_HEIGHT = 14
 
 
 class FleetScreen(Room):
@@ -39,13 +38,13 @@ class FleetScreen(Room):
 
     def __init__(self, fleet: str) -> None:
         super().__init__()
-        self._name = fleet
+        self._fleet_name = fleet
         self._seen: FleetSeen | None = None
 
     def compose_body(self) -> ComposeResult:
-        yield Static(plain(f"{self._name}: reading ..."), id="fleet-head", classes="head", markup=False)
+        yield Static(plain(f"{self._fleet_name}: reading ..."), id="fleet-head", classes="head", markup=False)
         yield Table(id="pools")
-        yield Static(id="chart", markup=False)
+        yield StepChart(id="chart")
         yield Static(id="fleet-foot", classes="foot", markup=False)
 
     def on_mount(self) -> None:
@@ -54,7 +53,7 @@ class FleetScreen(Room):
         self._read()
 
     def _read(self) -> None:
-        house, name = self.house, self._name
+        house, name = self.house, self._fleet_name
 
         def question() -> FleetSeen:
             return FleetSeen(house.fleet(name), house.prices(name), house.risk(name))
@@ -64,7 +63,9 @@ class FleetScreen(Room):
     def troubled(self, trouble: messages.Trouble) -> None:
         super().troubled(trouble)
         if self._seen is None:
-            self.query_one("#fleet-head", Static).update(plain(f"{self._name}: not read. r tries again, Esc goes back"))
+            self.query_one("#fleet-head", Static).update(
+                plain(f"{self._fleet_name}: not read. r tries again, Esc goes back")
+            )
 
     def action_back(self) -> None:
         self.app.pop_screen()
@@ -82,8 +83,7 @@ class FleetScreen(Room):
 
     def on_resize(self) -> None:
         super().on_resize()
-        if self._seen is not None:
-            self.call_after_refresh(self._chart)
+        self._show()
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:
@@ -96,10 +96,10 @@ class FleetScreen(Room):
         self.query_one("#fleet-head", Static).update(self._head(fleet, risk))
         counts = {pool.label: n for pool, n in fleet.pools().items()}
         levels = {score.pool.label: score for score in risk.pools}
-        rows = [(p.pool.label, self._cells(p, counts, levels)) for p in prices.pools]
-        self.query_one(Table).show(_COLUMNS, rows)
+        used_first = sorted(prices.pools, key=lambda p: -counts.get(p.pool.label, 0))
+        self.query_one(Table).show(_COLUMNS, [(p.pool.label, self._cells(p, counts, levels)) for p in used_first])
         self._foot(prices, risk)
-        self.call_after_refresh(self._chart)
+        self._chart()
 
     def _head(self, fleet: Fleet, risk: FleetRisk) -> Content:
         dot = f" {self.glyphs.dot} "
@@ -118,8 +118,8 @@ class FleetScreen(Room):
             "\n",
             plain(bought, limit=300),
             "\n",
-            Content.styled("tags (theirs)  ", "$text-muted"),
-            plain(tags or "none", "$text-muted", limit=300),
+            Content.styled("tags (theirs)  ", "$muted"),
+            plain(tags or "none", "$muted", limit=300),
         )
 
     def _cells(self, pool: PoolPrices, counts: dict[str, int], levels: dict[str, RiskScore]) -> list[str | Words]:
@@ -138,29 +138,16 @@ class FleetScreen(Room):
     def _foot(self, prices: PriceAnalysis, risk: FleetRisk) -> None:
         dot = f" {self.glyphs.dot} "
         window = "all that is known" if prices.window_hours is None else f"last {prices.window_hours:g} h"
-        advice = f"advice  {safe_text(risk.advice[0], limit=200)}\n" if risk.advice else ""
+        room = max(self.app.size.width - 2, 20)
+        advice = fit(f"advice  {safe_text(risk.advice[0], limit=200)}", room) + "\n" if risk.advice else ""
         words = (
-            f"{advice}NOW, MEAN, LIST in USD per instance-hour; MEAN time-weighted, {window}\n"
-            f"as of {prices.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(prices.source, limit=80)}"
+            f"{advice}USD per instance-hour{dot}MEAN time-weighted, {window}{dot}LIST on-demand\n"
+            f"as of {prices.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(prices.source, limit=120)}"
         )
-        self.query_one("#fleet-foot", Static).update(Content.styled(words, "$text-muted"))
+        self.query_one("#fleet-foot", Static).update(Content.styled(words, "$muted"))
 
     def _chart(self) -> None:
-        seen, chart = self._seen, self.query_one("#chart", Static)
-        if seen is None:
-            return
-        key = self.query_one(Table).key_at_cursor
-        pool = next((p for p in seen.prices.pools if p.pool.label == key), None)
-        if pool is None:
-            chart.update("")
-            return
-        size = chart.content_size
-        drawn = step_chart(
-            pool.points,
-            until=pool.observed_until or seen.prices.as_of,
-            on_demand=pool.on_demand_usd_per_hour,
-            width=size.width,
-            height=min(size.height - 3, _MAX_CHART_HEIGHT),
-            glyphs=self.glyphs,
-        )
-        chart.update(Content("\n").join([plain(pool.pool.label, "bold"), drawn]))
+        if self._seen is not None:
+            prices, key = self._seen.prices, self.query_one(Table).key_at_cursor
+            pool = next((p for p in prices.pools if p.pool.label == key), None)
+            self.query_one(StepChart).show(pool, until=prices.as_of)

@@ -16,26 +16,26 @@ from tui.screens.room import Room
 from tui.widgets.glyphs import percent, usd
 from tui.widgets.table import Column, Table, Words, risk_words
 
-_NARROW = (
-    Column("FLEET", 15),
-    Column("TYPE", 9),
-    Column("CAP", 4, right=True),
+_COLUMNS = (
+    Column("FLEET", 13, flex=True),
+    Column("WORKLOAD", 9, drop=2),
+    Column("TYPE", 9, drop=3),
+    Column("CAP", 3, right=True),
     Column("OD/SPOT", 7, right=True),
-    Column("POOLS", 5, right=True),
-    Column("TOP%", 5, right=True),
-    Column("$/H", 8, right=True),
+    Column("POOLS", 5, right=True, drop=4),
+    Column("TOP POOL", 20, drop=1),
+    Column("TOP%", 4, right=True, drop=5),
+    Column("$/H", 7, right=True),
     Column("RISK", 9),
-    Column("SP", 3),
+    Column("SP", 3, drop=6),
 )
-_WIDE = (
-    Column("FLEET", 18),
-    Column("WORKLOAD", 10),
-    *_NARROW[1:5],
-    Column("TOP POOL", 22),
-    *_NARROW[5:8],
-    Column("COMMITMENT", 12),
-)
-_WIDE_FROM = 100
+
+
+def _total(inventory: Inventory) -> str:
+    if inventory.usd_per_hour is not None:
+        return f"{usd(inventory.usd_per_hour)}/h now"
+    missing = [safe_text(f.name, limit=30) for f in inventory.fleets if f.usd_per_hour is None]
+    return "total unknown: " + (f"no price for {', '.join(missing[:3])}" if missing else "a price is missing")
 
 
 class FleetsScreen(Room):
@@ -65,7 +65,8 @@ class FleetsScreen(Room):
             self._inventory = pulse.inventory
             self._show()
         elif self._inventory is None:
-            self._say("the fleets could not be read: r tries again")
+            why = f": {safe_text(pulse.trouble.message, limit=200)}" if pulse.trouble is not None else ""
+            self._say(f"The fleets could not be read{why}. r tries again.")
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -96,15 +97,13 @@ class FleetsScreen(Room):
         return next((f for f in fleets if f.ref.label == key), None)
 
     def _say(self, words: str) -> None:
-        self.query_one("#fleets-head", Static).update(Content.styled(words, "$text-muted"))
+        self.query_one("#fleets-head", Static).update(Content.styled(words, "$muted"))
 
     def _show(self) -> None:
         inventory = self._inventory
         if inventory is None:
             return
-        wide = self.app.size.width >= _WIDE_FROM
-        rows = [(f.ref.label, self._cells(f, wide=wide)) for f in inventory.fleets]
-        self.query_one(Table).show(_WIDE if wide else _NARROW, rows)
+        self.query_one(Table).show(_COLUMNS, [(f.ref.label, self._cells(f)) for f in inventory.fleets])
         instances = sum(f.instances for f in inventory.fleets)
         spot = sum(f.spot for f in inventory.fleets)
         dot = f" {self.glyphs.dot} "
@@ -112,35 +111,27 @@ class FleetsScreen(Room):
             [
                 f"{len(inventory.fleets)} fleets",
                 f"{instances} instances, {percent(spot / instances if instances else None)} spot",
-                f"{usd(inventory.usd_per_hour)}/h now",
+                _total(inventory),
             ]
         )
         self.query_one("#fleets-head", Static).update(Content.styled(head, "bold"))
         foot = (
-            f"$/H spot price in force, on-demand at its effective rate{dot}POOLS types x zones it may use\n"
-            f"as of {inventory.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(inventory.source, limit=80)}"
+            f"$/H at effective rates{dot}POOLS types x zones{dot}SP Savings Plan{dot}Enter opens\n"
+            f"as of {inventory.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(inventory.source, limit=120)}"
         )
-        self.query_one("#fleets-foot", Static).update(Content.styled(foot, "$text-muted"))
+        self.query_one("#fleets-foot", Static).update(Content.styled(foot, "$muted"))
 
-    def _cells(self, fleet: FleetSummary, *, wide: bool) -> list[str | Words]:
-        risk = risk_words(fleet.risk, self.glyphs.risk[fleet.risk])
-        counts = [
+    def _cells(self, fleet: FleetSummary) -> list[str | Words]:
+        return [
+            fleet.name,
+            fleet.workload or "-",
             fleet.ref.kind,
             str(fleet.desired_capacity),
             f"{fleet.on_demand}/{fleet.spot}",
             str(len(fleet.instance_types) * len(fleet.zones)),
-        ]
-        share = percent(fleet.largest_pool_share) if fleet.largest_pool else "-"
-        cost = usd(fleet.usd_per_hour)
-        if not wide:
-            return [fleet.name, *counts, share, cost, risk, "yes" if fleet.covered_by_commitment else "-"]
-        return [
-            fleet.name,
-            fleet.workload or "-",
-            *counts,
             fleet.largest_pool or "-",
-            share,
-            cost,
-            risk,
-            "Savings Plan" if fleet.covered_by_commitment else "-",
+            percent(fleet.largest_pool_share) if fleet.largest_pool else "-",
+            usd(fleet.usd_per_hour),
+            risk_words(fleet.risk, self.glyphs.risk[fleet.risk]),
+            "yes" if fleet.covered_by_commitment else "-",
         ]

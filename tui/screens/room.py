@@ -2,7 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic
 from typing import ClassVar, cast
 
 from textual.app import App, ComposeResult
@@ -23,8 +25,9 @@ from tui.widgets.glyphs import Glyphs
 from tui.widgets.title import TabBar, TitleBar
 
 WIDTHS: list[tuple[int, str]] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
-HEIGHTS: list[tuple[int, str]] = [(0, "-flat"), (16, "-tall")]
+HEIGHTS: list[tuple[int, str]] = [(0, "-flat"), (16, "-low"), (20, "-tall")]
 CROWDED_HEIGHT = 16
+REPEAT_SECONDS = 30.0
 CROWDED_WIDTH = 60
 
 
@@ -36,6 +39,15 @@ class HouseApp(App[int]):
     pulse: Pulse | None
     pulse_signal: Signal[Pulse]
 
+    def __init__(self, house: House, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.house = house
+        self.glyphs = glyphs
+        self.pulse = None
+        self.pulse_signal = Signal(self, "pulse")
+        self._now = datetime.max.replace(tzinfo=UTC)  # no clock heard yet: nothing can be approved
+        self._told_at: dict[str, float] = {}
+
     @abstractmethod
     def review(self, proposal: Proposal, decision: Decision, *, status: str, expires_at: datetime) -> None:
         """Show the approval card and carry the answer to whoever waits for it."""
@@ -44,8 +56,18 @@ class HouseApp(App[int]):
     def look(self) -> None:
         """Ask the house again how it stands, soon."""
 
+    def now(self) -> datetime:
+        """The house's time; the last one known when its clock does not answer."""
+        with suppress(SpotError):
+            self._now = self.house.clock.now()
+        return self._now
+
     def tell_trouble(self, trouble: Trouble) -> None:
-        """A notice with what happened and the way out; never a traceback."""
+        """A notice with what happened and the way out; never a traceback, and not again every few seconds."""
+        moment = monotonic()
+        if moment - self._told_at.get(trouble.message, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return
+        self._told_at[trouble.message] = moment
         words = safe_text(trouble.message, limit=600, lines=True)
         hint = safe_text(trouble.hint, lines=True)
         text = f"{words}\n{self.glyphs.arrow} {hint}" if hint else words
@@ -159,8 +181,7 @@ class Room(Asking, Screen[None]):
         self.query_one("#too-small", Static).update(plain(words, lines=True))
 
     def _pulse(self, pulse: Pulse) -> None:
-        house = self.house
-        self.query_one(TitleBar).show(house.title, simulated=house.simulated, halted=pulse.halted)
+        self.query_one(TitleBar).show(pulse.title, simulated=pulse.simulated, halted=pulse.halted)
         self.query_one(TabBar).show(len(pulse.pending), bad=bool(pulse.open_intents))
         self.on_pulse(pulse)
 

@@ -76,10 +76,10 @@ ASCII = Glyphs(
 )
 
 RISK_STYLE: dict[RiskLevel, str] = {
-    "low": "$text-success",
-    "medium": "$text-warning",
-    "high": "$text-error",
-    "unknown": "$text-muted",
+    "low": "$success",
+    "medium": "$warning",
+    "high": "$error",
+    "unknown": "$muted",
 }
 
 

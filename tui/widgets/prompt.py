@@ -27,7 +27,7 @@ class Prompt(Input):
 
     def __init__(self, suggestions: Sequence[str]) -> None:
         super().__init__(
-            placeholder="Ask about money, risk or a change. Up: history, Down: suggestions, ?: keys",
+            placeholder="Ask about money, risk or a change (Down: suggestions, ?: keys)",
             max_length=MAX_QUESTION,
             id="prompt",
         )

@@ -31,8 +31,8 @@ class SidePanel(VerticalScroll, can_focus=False):
         self._pulse = pulse
         self._put("fleets", "FLEETS", self._fleets(pulse))
         self._put("alerts", "ALERTS", self._alerts(pulse))
-        waiting = [plain(f"{fit(safe_text(s.proposal.fleet.fleet_id), NAME_WIDTH)} {_what(s)}") for s in pulse.pending]
-        self._put("approvals", "APPROVALS", waiting[:5] or [Content.styled("none waiting", "$text-muted")])
+        waiting = [plain(_what(s)) for s in pulse.pending]
+        self._put("approvals", "APPROVALS", waiting[:5] or [Content.styled("none waiting", "$muted")])
         self._limits()
 
     def spent(self, spent: Spent) -> None:
@@ -45,12 +45,13 @@ class SidePanel(VerticalScroll, can_focus=False):
 
     def _fleets(self, pulse: Pulse) -> list[Content]:
         if pulse.inventory is None:
-            return [Content.styled("not read yet", "$text-muted")]
-        rows = [self._fleet(f) for f in pulse.inventory.fleets[:MAX_FLEETS]]
+            return [Content.styled("not read yet", "$muted")]
+        head = Content.styled(f"{'':<{NAME_WIDTH}}   n spot risk", "$muted")
+        rows = [head, *(self._fleet(f) for f in pulse.inventory.fleets[:MAX_FLEETS])]
         more = len(pulse.inventory.fleets) - MAX_FLEETS
         if more > 0:
-            rows.append(Content.styled(f"and {more} more (2)", "$text-muted"))
-        total = Content.styled(f"{'total':<{NAME_WIDTH + 9}}{usd(pulse.inventory.usd_per_hour):>9}/h", "$text-muted")
+            rows.append(Content.styled(f"and {more} more (2)", "$muted"))
+        total = Content.styled(f"total {usd(pulse.inventory.usd_per_hour)}/h", "$muted")
         return [*rows, total]
 
     def _fleet(self, fleet: FleetSummary) -> Content:
@@ -58,27 +59,27 @@ class SidePanel(VerticalScroll, can_focus=False):
         counted = f"{fleet.instances:>3} {spot:>4}"
         mark = glyphs_of(self).risk[fleet.risk]
         return Content.assemble(
-            f"{fit(safe_text(fleet.name), NAME_WIDTH)} {counted} spot ",
+            f"{fit(safe_text(fleet.name), NAME_WIDTH)} {counted} ",
             Content.styled(f"{mark} {fleet.risk}", RISK_STYLE[fleet.risk]),
         )
 
     def _alerts(self, pulse: Pulse) -> list[Content]:
         lines: list[Content] = []
         if pulse.halted:
-            lines.append(Content.styled("! HALTED: F8 lifts it", "bold $text-error"))
+            lines.append(Content.styled("! HALTED: F8 lifts it", "bold $error"))
         for intent in pulse.open_intents:
             fleet = safe_text(intent.intent.permit.action.fleet.fleet_id, limit=20)
-            lines.append(Content.styled(f"! outcome unknown: {fleet}", "$text-error"))
+            lines.append(Content.styled(f"! outcome unknown: {fleet}", "$error"))
         risky = [f for f in pulse.inventory.fleets if f.risk == "high"] if pulse.inventory else []
-        lines += [Content.styled(f"! high risk: {safe_text(f.name, limit=20)}", "$text-warning") for f in risky]
-        return lines[:6] or [Content.styled("none", "$text-muted")]
+        lines += [Content.styled(f"! high risk: {safe_text(f.name, limit=20)}", "$warning") for f in risky]
+        return lines[:6] or [Content.styled("none", "$muted")]
 
     def _limits(self) -> None:
         spent = self._spent
         if spent is None:
-            lines = [Content.styled("no question asked yet", "$text-muted")]
+            lines = [Content.styled("no question asked yet", "$muted")]
         else:
-            cost = "price unknown" if spent.usd is None else f"${spent.usd:.4f}"
+            cost = "price unknown" if spent.usd is None else f"${spent.usd:.4f}" if spent.usd else "$0"
             lines = [
                 Content(f"steps   {spent.steps:>10}"),
                 Content(f"tokens  {spent.prompt_tokens + spent.completion_tokens:>10,}"),
@@ -88,4 +89,5 @@ class SidePanel(VerticalScroll, can_focus=False):
 
 
 def _what(saved: Saved) -> str:
-    return ", ".join(saved.proposal.action.types)
+    first, *more = saved.proposal.action.types
+    return fit(f"{safe_text(saved.proposal.fleet.fleet_id, limit=14)} {first}{f' +{len(more)}' if more else ''}", 34)

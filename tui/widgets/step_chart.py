@@ -5,11 +5,44 @@ from datetime import datetime
 from decimal import Decimal
 
 from textual.content import Content
+from textual.widget import Widget
 
-from tools.records import PricePoint
+from tools.records import PoolPrices, PricePoint
+from tui.safe_text import plain
 from tui.widgets.glyphs import Glyphs
+from tui.widgets.title import glyphs_of
 
 LABEL_WIDTH = 8
+MAX_ROWS = 20
+_BREAK_FROM = 6
+"""rows from which two are spared for an on-demand line far above the prices"""
+
+
+class StepChart(Widget):
+    """The prices of one pool, as large as there is room."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 -- Textual's own word
+        super().__init__(id=id)
+        self._pool: PoolPrices | None = None
+        self._until: datetime | None = None
+
+    def show(self, pool: PoolPrices | None, *, until: datetime) -> None:
+        """until: closes the last step where the pool does not say how long it was observed."""
+        self._pool, self._until = pool, until
+        self.refresh()
+
+    def render(self) -> Content:
+        if self._pool is None or self._until is None:
+            return Content("")
+        drawn = step_chart(
+            self._pool.points,
+            until=self._pool.observed_until or self._until,
+            on_demand=self._pool.on_demand_usd_per_hour,
+            width=self.size.width,
+            height=min(self.size.height - 2, MAX_ROWS),
+            glyphs=glyphs_of(self),
+        )
+        return Content.assemble(plain(f"{self._pool.pool.label}  ", "bold"), drawn)
 
 
 def step_chart(
@@ -25,26 +58,28 @@ def step_chart(
 
     points     oldest first, USD per instance-hour; each holds until the next
     until      closes the last step
-    on_demand  USD per instance-hour; drawn as a level line when it fits in twice the span, else said on top
+    on_demand  USD per instance-hour: a level line; far above the prices it stands over a break in the scale
     """
     columns = width - LABEL_WIDTH - 1
     if not points or columns < 8 or height < 3:
-        return Content.styled("no prices to draw: unknown is not 0", "$text-muted")
+        return Content.styled("no prices to draw: unknown is not 0", "$muted")
     values = sample([(p.at, float(p.usd_per_hour)) for p in points], until=until, columns=columns)
     low, high = min(values), max(values)
     line = None if on_demand is None else float(on_demand)
-    inside = line is not None and low * 0.5 <= line <= max(high * 2, high + (high - low) * 2)
+    inside = line is not None and line <= high + (high - low)
     if inside and line is not None:
         low, high = min(low, line), max(high, line)
+    over = _over_a_break(line, columns, glyphs) if line is not None and not inside and height >= _BREAK_FROM else []
+    height -= len(over)
     span = (high - low) or max(high * 0.1, 0.0001)
     low, high = low - span * 0.08, high + span * 0.08
     rows = [_row(v, low, high, height) for v in values]
     grid = draw(rows, height, glyphs)
     level = _row(line, low, high, height) if inside and line is not None else None
     drawn = [_line(grid[r], r, level, _price_at(r, low, high, height), glyphs) for r in range(height)]
-    times = Content.styled(" " * (LABEL_WIDTH + 1) + _times(points[0].at, until, columns), "$text-muted")
-    legend = _legend(line, inside=inside, glyphs=glyphs)
-    return Content("\n").join([legend, *drawn, times])
+    times = Content.styled(" " * (LABEL_WIDTH + 1) + _times(points[0].at, until, columns), "$muted")
+    legend = _legend(line, drawn=inside or bool(over), glyphs=glyphs)
+    return Content("\n").join([legend, *over, *drawn, times])
 
 
 def sample(points: Sequence[tuple[datetime, float]], *, until: datetime, columns: int) -> list[float]:
@@ -63,7 +98,7 @@ def sample(points: Sequence[tuple[datetime, float]], *, until: datetime, columns
 
 def draw(rows: Sequence[int], height: int, glyphs: Glyphs) -> list[str]:
     """rows: the row (0 on top) of each column; steps are joined by risers."""
-    flat, riser, up_end, up_start, down_start, down_end = glyphs.step  # ─ │ └ ┘ ┌ ┐
+    flat, riser, up_end, up_start, down_start, down_end = tuple(glyphs.step)  # ─ │ └ ┘ ┌ ┐
     grid = [[" "] * len(rows) for _ in range(height)]
     for x, row in enumerate(rows):
         before = rows[x - 1] if x else row
@@ -86,20 +121,25 @@ def _price_at(row: int, low: float, high: float, height: int) -> float:
 
 
 def _line(drawn: str, row: int, level: int | None, price: float, glyphs: Glyphs) -> Content:
-    label = Content.styled(f"{price:>{LABEL_WIDTH}.4f}{glyphs.bar}", "$text-muted")
+    label = Content.styled(f"{price:>{LABEL_WIDTH}.4f}{glyphs.bar}", "$muted")
     if row != level:
         return Content.assemble(label, Content.styled(drawn, "$primary"))
     pieces = [Content.styled(glyphs.level if c == " " else c, "$accent" if c == " " else "$primary") for c in drawn]
     return Content.assemble(label, *pieces)
 
 
-def _legend(line: float | None, *, inside: bool, glyphs: Glyphs) -> Content:
-    head = " " * (LABEL_WIDTH + 1)
+def _over_a_break(line: float, columns: int, glyphs: Glyphs) -> list[Content]:
+    level = Content.styled(f"{line:>{LABEL_WIDTH}.4f}{glyphs.bar}", "$muted")
+    gap = Content.styled(f"{'~~':>{LABEL_WIDTH}}", "$muted")
+    return [Content.assemble(level, Content.styled(glyphs.level * columns, "$accent")), gap]
+
+
+def _legend(line: float | None, *, drawn: bool, glyphs: Glyphs) -> Content:
     if line is None:
-        return Content.styled(f"{head}USD per hour   on-demand price unknown", "$text-muted")
-    where = "" if inside else ", off this scale"
+        return Content.styled("USD per hour   on-demand price unknown", "$muted")
+    where = "" if drawn else ", off this scale"
     return Content.assemble(
-        Content.styled(f"{head}USD per hour   ", "$text-muted"),
+        Content.styled("USD per hour   ", "$muted"),
         Content.styled(f"{glyphs.step[0] * 2} spot   ", "$primary"),
         Content.styled(f"{glyphs.level * 2} on-demand {line:.4f}{where}", "$accent"),
     )

@@ -3,7 +3,6 @@
 import json
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -69,7 +68,7 @@ class ToolLine(Vertical, can_focus=True):
         self.ran: ToolRan | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(classes="head", markup=False)
+        yield Static(classes="call", markup=False)
         detail = Static(classes="detail", markup=False)
         detail.display = False
         yield detail
@@ -87,25 +86,33 @@ class ToolLine(Vertical, can_focus=True):
             detail.update(plain(_whole(self.ran), limit=20_000, lines=True))
             detail.display = not detail.display
 
-    def on_click(self, event: events.Click) -> None:
+    def on_click(self) -> None:
         self.action_expand()
 
     def _show(self) -> None:
         glyphs = glyphs_of(self)
         name = safe_text(self.started.tool, limit=60)
-        values = ", ".join(safe_text(v, limit=60) for v in self.started.arguments.values() if v is not None)
+        values = safe_text(", ".join(_short(v) for v in self.started.arguments.values() if v is not None), limit=90)
         called = Content.assemble(Content.styled(name, "bold"), f" {values}" if values else "")
         if self.ran is None:
-            mark, rest = Content.styled(f"{glyphs.running} ", "$accent"), Content.styled("  running", "$text-muted")
+            mark, rest = Content.styled(f"{glyphs.running} ", "$accent"), Content.styled("  running", "$muted")
         else:
             good = self.ran.ok
-            mark = Content.styled(f"{glyphs.ok if good else glyphs.bad} ", "$text-success" if good else "$text-error")
+            mark = Content.styled(f"{glyphs.ok if good else glyphs.bad} ", "$success" if good else "$error")
             words = "" if good else "failed: "
             rest = Content.assemble(
-                Content.styled(f"  {self.ran.seconds:.1f} s  ", "$text-muted"),
-                plain(words + self.ran.summary, "" if good else "$text-error"),
+                Content.styled(f"  {self.ran.seconds:.1f} s  ", "$muted"),
+                plain(words + self.ran.summary, "" if good else "$error"),
             )
-        self.query_one(".head", Static).update(Content.assemble(mark, called, rest))
+        self.query_one(".call", Static).update(Content.assemble(mark, called, rest))
+
+
+def _short(value: object) -> str:
+    """A list by its first two."""
+    if isinstance(value, list | tuple):
+        more = f" +{len(value) - 2}" if len(value) > 2 else ""
+        return "+".join(str(v) for v in value[:2]) + more
+    return str(value)
 
 
 def _whole(ran: ToolRan) -> str:
@@ -134,24 +141,24 @@ class ProposalLine(Static, can_focus=True):
 
     def on_mount(self) -> None:
         verdict = self.decision.verdict
-        style = {"allow": "$text-success", "ask": "$text-warning", "deny": "$text-error"}[verdict]
+        style = {"allow": "$success", "ask": "$warning", "deny": "$error"}[verdict]
         reason = f": {self.decision.reasons[0]}" if self.decision.reasons else ""
         self.update(
             Content.assemble(
                 Content.styled("PROPOSAL  ", "bold $accent"),
                 plain(self.proposal.title, "bold"),
                 f"  {usd(self.proposal.preview.added_cost_usd_per_day, sign=True)}/day\n",
-                Content.styled("policy    ", "$text-muted"),
+                Content.styled("policy    ", "$muted"),
                 Content.styled(verdict.upper(), f"bold {style}"),
                 plain(reason),
-                Content.styled("  (Enter opens it)", "$text-muted"),
+                Content.styled("  (Enter opens it)", "$muted"),
             )
         )
 
     def action_open(self) -> None:
         self.post_message(self.Opened(self))
 
-    def on_click(self, event: events.Click) -> None:
+    def on_click(self) -> None:
         self.action_open()
 
 
@@ -159,15 +166,15 @@ class OutcomeLine(Static):
     """What became of an action: one word first, so that it reads without colour."""
 
     STYLES: ClassVar[dict[str, str]] = {
-        "done": "$text-success",
-        "already": "$text-success",
-        "refused": "$text-warning",
-        "failed": "$text-error",
-        "unknown": "$text-error",
+        "done": "$success",
+        "already": "$success",
+        "refused": "$warning",
+        "failed": "$error",
+        "unknown": "$error",
     }
 
     def __init__(self, status: str, message: str) -> None:
-        words = Content.styled(f"{status.upper():<9} ", f"bold {self.STYLES.get(status, '$text-warning')}")
+        words = Content.styled(f"{status.upper():<9} ", f"bold {self.STYLES.get(status, '$warning')}")
         super().__init__(Content.assemble(words, plain(message, limit=1000, lines=True)), markup=False)
 
 
@@ -176,11 +183,11 @@ class NoticeLine(Static):
 
     def __init__(self, head: str, message: str, hint: str) -> None:
         pieces: list[Content | str] = [
-            Content.styled(f"{head}  ", "bold $text-warning"),
+            Content.styled(f"{head}  ", "bold $warning"),
             plain(message, limit=1000, lines=True),
         ]
         if hint:
-            pieces += ["\n", Content.styled("way out  ", "$text-muted"), plain(hint, limit=600, lines=True)]
+            pieces += ["\n", Content.styled("way out  ", "$muted"), plain(hint, limit=600, lines=True)]
         super().__init__(Content.assemble(*pieces), markup=False)
 
 
@@ -205,7 +212,7 @@ class Suggestion(Static, can_focus=True):
     def action_take(self) -> None:
         self.post_message(self.Taken(self.text))
 
-    def on_click(self, event: events.Click) -> None:
+    def on_click(self) -> None:
         self.action_take()
 
 
@@ -226,8 +233,8 @@ class Welcome(Widget):
         yield Static(
             Content.assemble(
                 Content.styled("spotwarden", "bold $primary"),
-                " watches your spot fleets, finds money and risk, and proposes changes.\n"
-                "Nothing changes without a policy that allows it, or your yes. Everything is in the audit log.",
+                " watches spot fleets, finds money and risk, proposes changes.\n"
+                "Nothing changes without a policy or your yes; the audit log proves it.",
             ),
             markup=False,
         )
@@ -237,7 +244,7 @@ class Welcome(Widget):
         state = Static(id="state", markup=False)
         state.display = False
         yield state
-        yield Static(Content.styled("Ask, in English or Korean:", "$text-muted"), classes="ask", markup=False)
+        yield Static(Content.styled("Ask, in English or Korean:", "$muted"), classes="ask", markup=False)
         for text in SUGGESTIONS:
             yield Suggestion(text)
 
@@ -248,7 +255,7 @@ class Welcome(Widget):
         demo.update(
             Content.assemble(
                 Content.styled("DEMO  ", "bold $accent"),
-                "a simulated AWS account on this machine: nothing costs money, nothing leaves it.",
+                "simulated AWS account on this machine: costs nothing, sends nothing.",
             )
         )
         told = self.query_one("#state", Static)

@@ -16,26 +16,34 @@ def glyphs_of(widget: Widget) -> Glyphs:
     return cast("Glyphs", getattr(widget.app, "glyphs", ASCII))
 
 
+ROOMY = 100
+"""columns from which flags are written out"""
+
+
 class TitleBar(Widget):
     """account · region · mode · model on the left, flags on the right; the model is cut first."""
 
     def __init__(self) -> None:
         super().__init__()
         self._parts: tuple[str, ...] = ()
-        self._flags: tuple[tuple[str, str], ...] = ()
+        self._simulated = self._halted = False
 
     def show(self, title: str, *, simulated: bool, halted: bool) -> None:
         self._parts = tuple(title.split(" · "))
-        flags = []
-        if simulated:
-            flags.append((" DEMO simulated account ", "bold $background on $accent"))
-        if halted:
-            flags.append((" HALTED ", "bold $background on $error"))
-        self._flags = tuple(flags)
+        self._simulated, self._halted = simulated, halted
         self.refresh()
 
+    def _flags(self) -> list[tuple[str, str]]:
+        flags = []
+        if self._simulated:
+            words = " DEMO simulated account " if self.size.width >= ROOMY else " DEMO "
+            flags.append((words, "bold $background on $accent"))
+        if self._halted:
+            flags.append((" HALTED ", "bold $background on $error"))
+        return flags
+
     def render(self) -> Content:
-        flags = Content(" ").join(Content.styled(text, style) for text, style in self._flags)
+        flags = Content(" ").join(Content.styled(text, style) for text, style in self._flags())
         glyphs = glyphs_of(self)
         room = self.size.width - flags.cell_length - 13
         told = safe_text(f" {glyphs.dot} ".join(self._parts), limit=300)
@@ -43,7 +51,7 @@ class TitleBar(Widget):
             told = fit(told, max(room, 0))
         return Content.assemble(
             Content.styled(" spotwarden ", "bold $primary"),
-            Content.styled(fit(told, max(room, 0)), "$text-muted"),
+            Content.styled(fit(told, max(room, 0)), "$muted"),
             " ",
             flags,
         )
@@ -75,7 +83,7 @@ class TabBar(Widget):
         self._spans, column = [], 1
         for key, mode, label in self.TABS:
             words = f" {key} {label}{self._count(mode)} "
-            style = "bold $background on $primary" if mode == self.current else "$text-muted"
+            style = "bold $background on $primary" if mode == self.current else "$muted"
             pieces += [Content.styled(words, style), Content(" ")]
             self._spans.append((column, column + len(words), mode))
             column += len(words) + 1
@@ -90,5 +98,3 @@ class TabBar(Widget):
         for first, last, mode in self._spans:
             if first <= event.x < last:
                 await self.app.run_action(f"go('{mode}')")
-
-

@@ -1,0 +1,226 @@
+"""The right to act once. One transaction looks at everything that could forbid an action, takes what it needs
+(the approvals, its share of the limits, the fleet), and makes the intent durable before anything is sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from agent.journal.budgets import release, reserve, restore, within_limits
+from agent.journal.leases import still_leads
+from agent.journal.proposals import read_one
+from agent.journal.records import Lease, OpenIntent, SavedProposal
+from agent.journal.writer import Transaction, clean, instant
+from policies.records import Reservation
+from tools.errors import Denied, JournalError
+from tools.records import Intent, Outcome
+
+_STATUS_AFTER = {
+    "done": "done",
+    "already": "done",
+    "refused": "failed",
+    "failed": "failed",
+    "unknown": "unknown",
+    "superseded": "unknown",
+}
+
+
+def open_intent(
+    tx: Transaction,
+    proposal_id: str,
+    intent: Intent,
+    *,
+    fleet: str,
+    amounts: Mapping[str, Decimal],
+    limits: Sequence[Reservation],
+    approval_ids: Sequence[str],
+    lease: Lease | None,
+    actor: str,
+) -> None:
+    """Raises  Denied: acted on already, an approval missing or used, the fleet busy, a limit full
+    Halted: the lease was lost
+    """
+    now = intent.opened_at
+    saved = read_one(tx.db, proposal_id, now=now)
+    _not_acted_on(saved)
+    _permitted(saved, intent, now)
+    if lease is not None:
+        still_leads(tx.db, lease, now=now)
+    _fleet_is_free(tx.db, fleet)
+    approved_by = _approvals(tx.db, saved, approval_ids, now=now)
+    _enough(saved, approved_by)
+    within_limits(tx.db, limits, amounts, now=now)
+    tx.db.execute(
+        "INSERT INTO intents (intent_id, proposal_id, fleet, opened_at, status, intent) VALUES (?, ?, ?, ?, 'open', ?)",
+        (intent.intent_id, proposal_id, fleet, instant(now), clean(intent.canonical())),
+    )
+    _consume(tx.db, approval_ids, intent.intent_id)
+    reserve(tx.db, limits, amounts, fleet=fleet, intent_id=intent.intent_id, at=now)
+    tx.db.execute("UPDATE proposals SET status = 'acting' WHERE proposal_id = ?", (proposal_id,))
+    tx.append(
+        "intent",
+        {
+            "proposal_id": proposal_id,
+            "fleet": fleet,
+            "intent": intent,
+            "amounts": dict(amounts),
+            "reservations": list(limits),
+            "approval_ids": list(approval_ids),
+            "lease": lease,
+        },
+        actor=actor,
+    )
+
+
+def _not_acted_on(saved: SavedProposal) -> None:
+    proposal_id = saved.proposal.proposal_id
+    if saved.status in ("acting", "done", "failed", "unknown"):
+        raise Denied(
+            f"proposal {proposal_id} was acted on already: it is {saved.status}",
+            hint="ask for a new one if it is needed",
+        )
+    if saved.status in ("denied", "refused", "expired"):
+        raise Denied(f"proposal {proposal_id} is {saved.status}", hint="ask for a new one")
+
+
+def _permitted(saved: SavedProposal, intent: Intent, now: datetime) -> None:
+    permit = intent.permit
+    if permit.proposal_digest != saved.proposal.digest or permit.action_digest != saved.proposal.action.digest:
+        raise Denied(f"the permit {permit.permit_id} is for another action than {saved.proposal.proposal_id} shows")
+    if permit.expires_at <= now:
+        raise Denied(f"the permit {permit.permit_id} expired at {permit.expires_at:%H:%M:%S}Z", hint="apply it again")
+
+
+def _fleet_is_free(db: Any, fleet: str) -> None:
+    busy = db.execute(
+        "SELECT intent_id, status FROM intents WHERE fleet = ? AND closed_at IS NULL", (fleet,)
+    ).fetchone()
+    if busy is not None:
+        raise Denied(
+            f"{fleet} has an open intent {busy[0]} ({busy[1]}): one change of a fleet at a time",
+            hint="wait until it is told done or failed; `spotwarden run --once` reads the fleet and closes it",
+        )
+
+
+def _approvals(db: Any, saved: SavedProposal, approval_ids: Sequence[str], *, now: datetime) -> set[str]:
+    """Who approved; every id must be an unused yes to this very proposal."""
+    by_id = {a.approval_id: a for a in saved.approvals}
+    for approval_id in approval_ids:
+        approval = by_id.get(approval_id)
+        if approval is None or approval.answer != "approve":
+            raise Denied(f"{approval_id} is no approval of proposal {saved.proposal.proposal_id}")
+        if approval.expires_at <= now:
+            raise Denied(f"approval {approval_id} by {approval.by} has expired", hint="approve it again")
+    used = db.execute(
+        "SELECT approval_id, consumed_by FROM approvals WHERE proposal_id = ? AND consumed_by IS NOT NULL",
+        (saved.proposal.proposal_id,),
+    ).fetchall()
+    for approval_id, consumed_by in used:
+        if approval_id in approval_ids:
+            raise Denied(f"approval {approval_id} was used by {consumed_by}: it is good for once")
+    return {by_id[i].by for i in approval_ids}
+
+
+def _enough(saved: SavedProposal, approved_by: set[str]) -> None:
+    if saved.decision.verdict == "ask" and len(approved_by) < saved.decision.quorum:
+        raise Denied(
+            f"proposal {saved.proposal.proposal_id} needs {saved.decision.quorum} approvals, it has {len(approved_by)}",
+            hint=f"spotwarden approve {saved.proposal.proposal_id}",
+        )
+
+
+def _consume(db: Any, approval_ids: Sequence[str], intent_id: str) -> None:
+    for approval_id in dict.fromkeys(approval_ids):
+        taken = db.execute(
+            "UPDATE approvals SET consumed_by = ? WHERE approval_id = ? AND consumed_by IS NULL",
+            (intent_id, approval_id),
+        )
+        if taken.rowcount != 1:
+            raise Denied(f"approval {approval_id} was used already: it is good for once")
+
+
+def close_intent(tx: Transaction, intent_id: str, outcome: Outcome, *, actor: str) -> None:
+    """Say what became of an intent. `unknown` keeps it open; a later word wins, as the world was read again.
+
+    Raises  JournalError: there is no such intent
+    """
+    row = tx.db.execute(
+        "SELECT proposal_id, closed_at, fleet FROM intents WHERE intent_id = ?", (intent_id,)
+    ).fetchone()
+    if row is None:
+        raise JournalError(f"there is no intent {intent_id!r} to close")
+    proposal_id, closed_at, fleet = row
+    tx.db.execute(
+        "INSERT INTO outcomes (intent_id, at, status, outcome) VALUES (?, ?, ?, ?)",
+        (intent_id, instant(outcome.at), outcome.status, clean(outcome.canonical())),
+    )
+    tx.append(
+        "outcome",
+        {"proposal_id": proposal_id, "intent_id": intent_id, "fleet": fleet, "outcome": outcome},
+        actor=actor,
+    )
+    if outcome.status == "unknown":
+        if closed_at is None:
+            _set_status(tx.db, proposal_id, intent_id, "unknown", None, outcome)
+        return
+    _set_status(tx.db, proposal_id, intent_id, outcome.status, instant(outcome.at), outcome)
+    if _had_no_effect(outcome):
+        release(tx.db, intent_id, at=outcome.at)
+    else:
+        restore(tx.db, intent_id)
+
+
+def _set_status(db: Any, proposal_id: str, intent_id: str, status: str, closed_at: str | None, said: Outcome) -> None:
+    changed = instant(said.at) if status in ("done", "already", "unknown", "superseded") else None
+    db.execute(
+        "UPDATE intents SET status = ?, closed_at = ?, changed_at = coalesce(?, changed_at) WHERE intent_id = ?",
+        (status, closed_at, changed, intent_id),
+    )
+    db.execute("UPDATE proposals SET status = ? WHERE proposal_id = ?", (_STATUS_AFTER[said.status], proposal_id))
+
+
+def _had_no_effect(outcome: Outcome) -> bool:
+    """Refused at the last look, or by AWS: nothing happened. What may have happened is `unknown`, and keeps its share."""
+    return outcome.status in {"refused", "failed"}
+
+
+def read_open(db: Any) -> tuple[OpenIntent, ...]:
+    """Oldest first."""
+    rows = db.execute(
+        "SELECT proposal_id, intent, (SELECT outcome FROM outcomes o WHERE o.intent_id = i.intent_id "
+        "ORDER BY outcome_id DESC LIMIT 1) FROM intents i WHERE closed_at IS NULL ORDER BY rowid"
+    ).fetchall()
+    return tuple(
+        OpenIntent(
+            proposal_id=p,
+            intent=Intent.model_validate_json(i),
+            last_outcome=Outcome.model_validate_json(o) if o else None,
+        )
+        for p, i, o in rows
+    )
+
+
+def read_outcomes(db: Any, proposal_id: str) -> tuple[Outcome, ...]:
+    """Oldest first."""
+    rows = db.execute(
+        "SELECT outcome FROM outcomes WHERE intent_id IN (SELECT intent_id FROM intents WHERE proposal_id = ?) "
+        "ORDER BY outcome_id",
+        (proposal_id,),
+    ).fetchall()
+    return tuple(Outcome.model_validate_json(o) for (o,) in rows)
+
+
+def seconds_since_change(db: Any, fleet: str, *, now: datetime) -> float | None:
+    """None = this journal never changed the fleet."""
+    row = db.execute("SELECT max(changed_at) FROM intents WHERE fleet = ?", (fleet,)).fetchone()
+    if row[0] is None:
+        return None
+    return max(0.0, (now - datetime.fromisoformat(row[0])) / timedelta(seconds=1))
+
+
+def other_fleets_changing(db: Any, fleet: str) -> int:
+    row = db.execute(
+        "SELECT count(DISTINCT fleet) FROM intents WHERE closed_at IS NULL AND fleet <> ?", (fleet,)
+    ).fetchone()
+    return int(row[0])

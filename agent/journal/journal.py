@@ -1,0 +1,280 @@
+"""The journal's front door: every method is durable when it returns, and safe to call from any thread."""
+
+import atexit
+import json
+import os
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from agent.journal import budgets, conversations, intents, leases, proposals, search
+from agent.journal.chain import Head
+from agent.journal.files import UNREADABLE, connect, prepare, told
+from agent.journal.records import Conversation, Lease, OpenIntent, SavedProposal
+from agent.journal.schema import create_or_check, wrap
+from agent.journal.witness import read_witness, write_witness
+from agent.journal.writer import Transaction, Writer, clean, hash_at, read_head
+from policies.records import Approval, Decision, Measure, Proposal, Reservation, WindowUse
+from tools.cloud import Clock
+from tools.records import AuditEntry, Intent, Outcome, Record
+
+T = TypeVar("T")
+
+
+class Journal:
+    """One SQLite file: what happened, what may happen, and the proof of both."""
+
+    def __init__(self, writer: Writer, reader: Any, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._reading = threading.RLock()
+        self._clock = clock
+        self._closed = False
+        self._process = os.getpid()
+        self._at_exit = _close_at_exit(self)
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock) -> "Journal":
+        """Open or make it, and witness its head.
+
+        Raises  JournalError: not ours, locked, read-only, no disk, from a newer spotwarden
+                AuditBroken: the witness beside it saw what the file does not hold
+        """
+        path = path.expanduser().absolute()
+        prepare(path)
+        with ExitStack() as undo:
+            writing = undo.enter_context(closing(connect(path)))
+            db = wrap(writing)
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                create_or_check(db, path)
+                db.execute("COMMIT")
+                missed = read_witness(path) is None and read_head(db).count > 0
+                witness = write_witness(path, read_head(db), at=clock.now(), hash_at=lambda n: hash_at(db, n))
+                reading = undo.enter_context(closing(connect(path)))
+                reading.execute("PRAGMA query_only=ON")
+            except UNREADABLE as error:
+                raise told(error, path) from None
+            undo.pop_all()
+        journal = cls(Writer(db, path, clock, witness), wrap(reading), path, clock)
+        if missed:  # somebody took the evidence away: from now on the log itself tells of it
+            head = journal.head()
+            journal.append("witness-missing", {"count": head.count, "head": head.hash}, actor="journal")
+        return journal
+
+    def close(self) -> None:
+        """Finish, witness the head, let go. Again is allowed."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._at_exit)
+        try:
+            self._writer.close()
+        finally:
+            if os.getpid() == self._process:
+                with self._reading:
+                    self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _read(self, look: Callable[[Any], T]) -> T:
+        with self._reading:
+            try:
+                return look(self._reader)
+            except UNREADABLE as error:
+                raise told(error, self.path) from None
+
+    # the chain
+
+    def append(self, kind: str, payload: Record | Mapping[str, Any], *, actor: str) -> AuditEntry:
+        """One entry, on disk when this returns. Raises JournalError: it was not stored."""
+        entry: AuditEntry = self._writer.do(lambda tx: tx.append(kind, payload, actor=actor))
+        return entry
+
+    def entries(
+        self, *, after_seq: int = 0, limit: int | None = None, newest_first: bool = False, kinds: Sequence[str] = ()
+    ) -> tuple[AuditEntry, ...]:
+        return self._read(
+            lambda db: search.entries(db, after_seq=after_seq, limit=limit, newest_first=newest_first, kinds=kinds)
+        )
+
+    def head(self) -> Head:
+        return self._read(read_head)
+
+    def witness(self) -> None:
+        """Write the head file now; long runs call it once a minute.
+
+        Raises  AuditBroken, JournalError
+        """
+        self._read(
+            lambda db: write_witness(self.path, read_head(db), at=self._clock.now(), hash_at=lambda n: hash_at(db, n))
+        )
+
+    def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
+        """Entries that hold every word of the text, newest first; and how many were searched."""
+        return self._read(lambda db: search.search(db, text, limit=limit))
+
+    # proposals and answers
+
+    def save_proposal(self, proposal: Proposal, decision: Decision, *, actor: str) -> None:
+        """Audit kinds `proposal` and `decision`. Raises UsageError: the id is taken."""
+        self._writer.do(lambda tx: proposals.save_proposal(tx, proposal, decision, actor=actor))
+
+    def proposal(self, proposal_id: str) -> SavedProposal:
+        """Raises UsageError: there is none."""
+        return self._read(lambda db: proposals.read_one(db, proposal_id, now=self._clock.now()))
+
+    def proposals(self, *, status: str | None = None, limit: int = 50) -> tuple[SavedProposal, ...]:
+        """Newest first."""
+        return self._read(lambda db: proposals.read_many(db, now=self._clock.now(), status=status, limit=limit))
+
+    def save_approval(self, proposal_id: str, approval: Approval, *, actor: str) -> None:
+        """Audit kind `approval`. Raises Denied, StalePlan, UsageError."""
+        self._writer.do(lambda tx: proposals.save_approval(tx, proposal_id, approval, actor=actor))
+
+    def refuse(self, proposal_id: str, *, reason: str, drift: Sequence[str] = (), actor: str) -> None:
+        """It was refused at the last look: it can never be acted on; audit kind `refused`."""
+        self._writer.do(lambda tx: proposals.refuse(tx, proposal_id, reason=reason, drift=drift, actor=actor))
+
+    # acting once
+
+    def open_intent(
+        self,
+        proposal_id: str,
+        intent: Intent,
+        *,
+        fleet: str,
+        amounts: Mapping[str, Decimal],
+        limits: Sequence[Reservation],
+        approval_ids: Sequence[str],
+        lease: Lease | None,
+        actor: str,
+    ) -> None:
+        """Take the right to act, durably, before anything is sent; audit kind `intent`.
+
+        fleet    the fleet's label
+        amounts  measure → what the action takes (actions, instances_replaced, added_cost_usd)
+        limits   what the decision reserved
+        Raises   Denied: acted on already, approval missing or used, fleet busy, a limit full; Halted: lease lost
+        """
+        self._writer.do(
+            lambda tx: intents.open_intent(
+                tx,
+                proposal_id,
+                intent,
+                fleet=fleet,
+                amounts=amounts,
+                limits=limits,
+                approval_ids=approval_ids,
+                lease=lease,
+                actor=actor,
+            )
+        )
+
+    def close_intent(self, intent_id: str, outcome: Outcome, *, actor: str) -> None:
+        """Audit kind `outcome`; `unknown` keeps the intent open."""
+        self._writer.do(lambda tx: intents.close_intent(tx, intent_id, outcome, actor=actor))
+
+    def open_intents(self) -> tuple[OpenIntent, ...]:
+        return self._read(intents.read_open)
+
+    def outcomes(self, proposal_id: str) -> tuple[Outcome, ...]:
+        return self._read(lambda db: intents.read_outcomes(db, proposal_id))
+
+    # limits
+
+    def use(self, measures: Sequence[Measure], *, fleet: str, now: datetime) -> WindowUse:
+        """What was done already, over the windows that the policy names; fleet is a label."""
+        return self._read(lambda db: _window_use(db, measures, fleet=fleet, now=now))
+
+    def spend(self, usd: Decimal, *, what: str, now: datetime) -> None:
+        """Dollars for model tokens or a paid call; audit kind `spend`."""
+
+        def work(tx: Transaction) -> None:
+            budgets.take(
+                tx.db, "tool_cost_usd", usd, fleet=budgets.EVERYWHERE, at=now, intent_id=None, what=clean(what)
+            )
+            tx.append("spend", {"usd": usd, "what": what}, actor="journal")
+
+        self._writer.do(work)
+
+    # one leader
+
+    def acquire_lease(self, name: str, *, holder: str, ttl_seconds: float, now: datetime) -> Lease | None:
+        """None while another lease runs."""
+        lease: Lease | None = self._writer.do(
+            lambda tx: leases.acquire(tx, name, holder=holder, ttl_seconds=ttl_seconds, now=now)
+        )
+        return lease
+
+    def renew_lease(self, lease: Lease, *, ttl_seconds: float, now: datetime) -> Lease | None:
+        """None when it was lost."""
+        renewed: Lease | None = self._writer.do(lambda tx: leases.renew(tx, lease, ttl_seconds=ttl_seconds, now=now))
+        return renewed
+
+    def release_lease(self, lease: Lease, *, now: datetime | None = None) -> None:
+        """now  None = the journal's clock"""
+        self._writer.do(lambda tx: leases.release(tx, lease, now=now or tx.at))
+
+    def lease(self, name: str) -> Lease | None:
+        """Who held it last; `expires_at` says whether they still do. None = nobody ever."""
+        return self._read(lambda db: leases.read(db, name))
+
+    # talk
+
+    def start_conversation(self, title: str, *, lang: str | None = None) -> str:
+        conversation_id: str = self._writer.do(lambda tx: conversations.start(tx, title, lang=lang))
+        return conversation_id
+
+    def add_message(self, conversation_id: str, message: Mapping[str, Any]) -> None:
+        """Raises UsageError: there is no such conversation."""
+        self._writer.do(lambda tx: conversations.add(tx, conversation_id, message))
+
+    def messages(self, conversation_id: str) -> tuple[dict[str, Any], ...]:
+        """Oldest first."""
+        texts = self._read(lambda db: conversations.read_messages(db, conversation_id))
+        return tuple(json.loads(text) for text in texts)
+
+    def conversations(self, limit: int = 50) -> tuple[Conversation, ...]:
+        """Newest first."""
+        return self._read(lambda db: conversations.read_many(db, limit=limit))
+
+
+def _window_use(db: Any, measures: Sequence[Measure], *, fleet: str, now: datetime) -> WindowUse:
+    sums: dict[str, dict[str, Decimal]] = {}
+    for m in measures:
+        since = now - timedelta(seconds=m.window_seconds)
+        total = budgets.used(db, m.measure, fleet=fleet if m.per_fleet else None, since=since)
+        sums.setdefault(m.measure, {})[m.name] = total
+    return WindowUse(
+        actions={name: int(n) for name, n in sums.get("actions", {}).items()},
+        instances_replaced={name: int(n) for name, n in sums.get("instances_replaced", {}).items()},
+        added_cost_usd=sums.get("added_cost_usd", {}),
+        tool_cost_usd=sums.get("tool_cost_usd", {}),
+        seconds_since_change=intents.seconds_since_change(db, fleet, now=now),
+        fleets_changing=intents.other_fleets_changing(db, fleet),
+    )
+
+
+def _close_at_exit(journal: Journal) -> Callable[[], None]:
+    """Every clean exit witnesses the head, also one that forgot to close."""
+    known = weakref.ref(journal)
+
+    def close() -> None:
+        left = known()
+        if left is not None:
+            left.close()
+
+    atexit.register(close)
+    return close

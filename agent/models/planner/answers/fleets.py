@@ -1,0 +1,155 @@
+"""What runs: the inventory, one fleet, and the state of things in one look."""
+
+from typing import Any
+
+from agent.models.planner.answers.common import level, rows_of, texts_of, trouble, which_fleet
+from agent.models.planner.answers.money import commitment_lines
+from agent.models.planner.figures import basis, named, number, percent, told, usd
+from agent.models.planner.walk import Walk
+
+_SHOWN = 20
+
+
+def inventory(walk: Walk) -> list[str]:
+    """Every fleet in one table."""
+    seen = walk.look("list_fleets")
+    if seen is None:
+        return []
+    if not seen.ok:
+        return [trouble(walk, seen, walk.say("fleets", "fleet 목록"))]
+    rows = rows_of(seen.body, "fleets")
+    count = int(number(seen.body.get("fleets_total")) or len(rows))
+    cost = usd(seen.body.get("usd_per_hour"), walk.lang)
+    lines = [walk.say(f"**{count} fleets, {cost} now.**", f"**fleet {count}개, 현재 {cost}.**"), ""]
+    lines += [
+        walk.say("| fleet | instances (spot + on-demand) | types | largest pool | cost | risk |",
+                 "| fleet | 인스턴스 (spot + 온디맨드) | 타입 | 최대 풀 | 비용 | 위험 |"),
+        "|---|---|---|---|---:|---|",
+    ]  # fmt: skip
+    for row in rows[:_SHOWN]:
+        covered = walk.say(" (Savings Plan)", " (Savings Plan)") if row.get("covered_by_commitment") else ""
+        lines.append(
+            f"| {named(row.get('name'))} | {row.get('instances')} ({row.get('spot')} + {row.get('on_demand')}) | "
+            f"{_short(texts_of(row, 'instance_types'))} | {_pool(walk, row)} | "
+            f"{usd(row.get('usd_per_hour'), walk.lang)}{covered} | {level(walk, row.get('risk'))} |"
+        )
+    if count > len(rows[:_SHOWN]):
+        lines.append(walk.say(f"… and {count - len(rows[:_SHOWN])} more; name one for its details.",
+                              f"… 외 {count - len(rows[:_SHOWN])}개; 이름을 말하면 자세히 보여 줍니다."))  # fmt: skip
+    return [*lines, "", basis(seen.body, walk.lang)]
+
+
+def one_fleet(walk: Walk) -> list[str]:
+    """Purchase mix, pools and size of each named fleet."""
+    if not walk.question.fleets:
+        return which_fleet(walk, "describe")
+    lines: list[str] = []
+    for name in walk.question.fleets[:4]:
+        seen = walk.look("describe_fleet", fleet=name)
+        if seen is None:
+            continue
+        lines += [trouble(walk, seen, named(name))] if not seen.ok else _described(walk, seen.body)
+    return lines
+
+
+def _described(walk: Walk, body: dict[str, Any]) -> list[str]:
+    name, total = named(body.get("name")), body.get("instances_total")
+    lines = [
+        walk.say(
+            f"**{name}**: {total} instances ({body.get('spot')} spot, {body.get('on_demand')} on-demand); desired "
+            f"{body.get('desired_capacity')}, min {body.get('min_size')}, max {body.get('max_size')}.",
+            f"**{name}**: 인스턴스 {total}대 (spot {body.get('spot')}, 온디맨드 {body.get('on_demand')}); desired "
+            f"{body.get('desired_capacity')}, 최소 {body.get('min_size')}, 최대 {body.get('max_size')}.",
+        ),
+        f"- {mix_line(walk, body)}",
+    ]
+    pools = rows_of(body, "pools")
+    if pools:
+        told_pools = ", ".join(
+            f"{told(p.get('pool'))} {int(p.get('spot') or 0) + int(p.get('on_demand') or 0)}" for p in pools[:10]
+        )
+        lines.append(walk.say(f"- Pools (instances): {told_pools}", f"- 풀(인스턴스 수): {told_pools}"))
+    lines.append(f"- {walk.say('Zones', '가용 영역')}: {', '.join(told(z) for z in texts_of(body, 'zones')) or '–'}; "
+                 f"Capacity Rebalancing: {walk.say('on', '켜짐') if body.get('capacity_rebalance') else walk.say('off', '꺼짐')}")  # fmt: skip
+    tags = [f"{named(t.get('key'))}={named(t.get('value'))}" for t in rows_of(body, "tags")[:8]]
+    if tags:
+        lines.append(walk.say("- Tags (somebody else's text): ", "- 태그(다른 사람이 쓴 글): ") + ", ".join(tags))
+    return [*lines, basis(body, walk.lang), ""]
+
+
+def mix_line(walk: Walk, body: dict[str, Any]) -> str:
+    mix = body.get("mix")
+    if not isinstance(mix, dict):
+        kind = told(body.get("instance_type") or walk.say("unknown type", "타입 모름"))
+        return walk.say(f"No mixed instances policy: on-demand from one launch template ({kind}).",
+                        f"mixed instances policy 없음: 단일 launch template의 온디맨드 ({kind}).")  # fmt: skip
+    types = [str(o.get("instance_type")) for o in rows_of(mix, "overrides")]
+    return walk.say(
+        f"On-demand base {mix.get('on_demand_base_capacity')}, {mix.get('on_demand_percentage_above_base')} % on-demand "
+        f"above it, {told(mix.get('spot_allocation_strategy'))}; types {', '.join(told(t) for t in types)}",
+        f"온디맨드 base {mix.get('on_demand_base_capacity')}, base 초과분 온디맨드 {mix.get('on_demand_percentage_above_base')} %, "
+        f"{told(mix.get('spot_allocation_strategy'))}; 타입 {', '.join(told(t) for t in types)}",
+    )
+
+
+def overview(walk: Walk) -> list[str]:
+    """How things stand: money, risk, the first thing to look at. At most ten lines."""
+    fleets, money = walk.look("list_fleets"), walk.look("report_costs")
+    if fleets is None or money is None:
+        return []
+    lines: list[str] = []
+    if money.ok:
+        lines += _money_in_short(walk, money.body)
+    else:
+        lines.append(trouble(walk, money, walk.say("costs", "비용")))
+    if fleets.ok:
+        lines += _risk_in_short(walk, rows_of(fleets.body, "fleets"))
+    else:
+        lines.append(trouble(walk, fleets, walk.say("fleets", "fleet 목록")))
+    if walk.question.found.window_hours is not None:
+        lines.append(walk.say("- These are rates now; the billed total of the period asked about is unknown: no billing data is read.",
+                              "- 현재 시점의 값입니다. 물어보신 기간의 청구 합계는 청구 자료를 읽지 않아 모릅니다."))  # fmt: skip
+    body = money.body if money.ok else fleets.body
+    return [*lines, basis(body, walk.lang)]
+
+
+def _money_in_short(walk: Walk, body: dict[str, Any]) -> list[str]:
+    total = body.get("total")
+    total = total if isinstance(total, dict) else {}
+    effective, listed = (usd(total.get(f"{k}_usd_per_hour"), walk.lang) for k in ("effective", "list"))
+    rate = percent(body.get("effective_savings_rate_share"), walk.lang)
+    lines = [walk.say(f"- Cost now: **{effective}** effective, {listed} at on-demand list; effective savings rate {rate}",
+                      f"- 현재 비용: effective 기준 **{effective}**, 온디맨드 list {listed}; 유효 절감률(ESR) {rate}")]  # fmt: skip
+    rows = [r for r in rows_of(body, "fleets") if (number(r.get("potential_usd_per_hour")) or 0) > 0]
+    rows.sort(key=lambda r: -(number(r.get("potential_usd_per_hour")) or 0))
+    if rows:
+        top = ", ".join(f"{named(r.get('fleet'))} {usd(r.get('potential_usd_per_hour'), walk.lang)}" for r in rows[:3])
+        lines.append(
+            walk.say(f"- Still possible (effective, each alone): {top}", f"- 추가 절감 가능(effective, 각각): {top}")
+        )
+    else:
+        lines.append(walk.say("- No known further saving above 0", "- 0보다 큰 추가 절감은 확인되지 않음"))
+    return lines + commitment_lines(walk, body)[:2]
+
+
+def _risk_in_short(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
+    total, spot = sum(int(r.get("instances") or 0) for r in rows), sum(int(r.get("spot") or 0) for r in rows)
+    lines = [walk.say(f"- {len(rows)} fleets, {total} instances, {spot} of them spot",
+                      f"- fleet {len(rows)}개, 인스턴스 {total}대 중 spot {spot}대")]  # fmt: skip
+    for wanted in ("high", "medium", "unknown"):
+        there = [r for r in rows if r.get("risk") == wanted]
+        if there:
+            names = ", ".join(f"{named(r.get('name'))} ({_pool(walk, r)})" for r in there[:4])
+            lines.append(f"- {walk.say('Interruption risk', '중단 위험')} {level(walk, wanted)}: {names}")
+    return lines
+
+
+def _pool(walk: Walk, row: dict[str, Any]) -> str:
+    if not row.get("largest_pool"):
+        return "–"
+    return f"{told(row['largest_pool'])} {percent(row.get('largest_pool_share'), walk.lang)}"
+
+
+def _short(types: list[str]) -> str:
+    shown = ", ".join(told(t) for t in types[:3])
+    return shown + (f" +{len(types) - 3}" if len(types) > 3 else "") or "–"

@@ -1,0 +1,81 @@
+"""Figures as an answer shows them: always with a unit, and «unknown» where the tool said None."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Lang = Literal["en", "ko"]
+_UNKNOWN = {"en": "unknown", "ko": "모름"}
+
+
+def number(value: Any) -> float | None:
+    """A figure of a tool's JSON, where money is text; None when it is not one."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def usd(value: Any, lang: Lang, per: str = "h") -> str:
+    """$1.23/h; four decimals below 10 dollars, where they matter."""
+    amount = number(value)
+    if amount is None:
+        return _UNKNOWN[lang]
+    sign = "−" if amount < 0 else ""
+    digits = 2 if abs(amount) >= 10 or amount == 0 else 4
+    return f"{sign}${abs(amount):,.{digits}f}/{per}" if per else f"{sign}${abs(amount):,.{digits}f}"
+
+
+def percent(share: Any, lang: Lang) -> str:
+    """A share 0..1 as percent."""
+    value = number(share)
+    return _UNKNOWN[lang] if value is None else f"{value * 100:.1f} %".replace(".0 %", " %")
+
+
+def plain(value: Any, lang: Lang) -> str:
+    """A number without a unit of its own, at most three decimals."""
+    amount = number(value)
+    return _UNKNOWN[lang] if amount is None else f"{amount:,.3f}".rstrip("0").rstrip(".")
+
+
+def span(seconds: Any, lang: Lang) -> str:
+    """A length of time in its largest fitting unit."""
+    value = number(seconds)
+    if value is None:
+        return _UNKNOWN[lang]
+    for size, en, ko in ((86_400, "days", "일"), (3_600, "h", "시간"), (60, "min", "분")):
+        if value >= (5 if size == 86_400 else 1) * size:
+            amount = f"{value / size:.1f}".removesuffix(".0")
+            return f"{amount} {en}" if lang == "en" else f"{amount}{ko}"
+    return f"{value:.0f} s" if lang == "en" else f"{value:.0f}초"
+
+
+def moment(value: Any, lang: Lang) -> str:
+    """2026-11-18 01:00 UTC."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return _UNKNOWN[lang]
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def named(text: Any) -> str:
+    """Somebody else's text, inside code marks: markup and control characters in it mean nothing."""
+    clean = re.sub(r"[`\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff|]", "", str(text))
+    return f"`{clean[:80] or '?'}`"
+
+
+def told(text: Any, limit: int = 240) -> str:
+    """A tool's own sentence, as plain text: no markup, no control characters."""
+    clean = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+", " ", str(text))
+    clean = re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", clean) if re.search(r"[\[\]<>`|]", clean) else clean
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def basis(body: Mapping[str, Any], lang: Lang) -> str:
+    """The line under figures: when they were true and who says so."""
+    at, source = moment(body.get("as_of"), lang), told(body.get("source") or _UNKNOWN[lang], 120)
+    return f"_as of {at} · source: {source}_" if lang == "en" else f"_기준 시각 {at} · 출처: {source}_"

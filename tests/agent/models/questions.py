@@ -1,0 +1,177 @@
+"""Questions as people ask them, and the calls that answer them. Each row: question, reads that must come, writes that must."""
+
+from typing import Any
+
+Row = tuple[str, tuple[str, ...], tuple[tuple[str, dict[str, Any]], ...]]
+
+PCO = "price-capacity-optimized"
+
+
+def change(fleet: str, **fields: Any) -> tuple[tuple[str, dict[str, Any]], ...]:
+    return (("change_fleet", {"fleet": fleet, **fields}),)
+
+
+WIDE = ["g5.xlarge", "g4dn.xlarge", "g6.xlarge", "g5.2xlarge", "g4dn.2xlarge"]
+WIDE_BATCH = ["m6i.large", "m5.large", "m6a.large", "m5a.large", "m7i.large"]
+
+MONEY: tuple[Row, ...] = (
+    ("where is the money?", ("report_costs",), ()),
+    ("Where does the money go?", ("report_costs",), ()),
+    ("what are we spending right now", ("report_costs",), ()),
+    ("how much does batch cost?", ("report_costs",), ()),
+    ("which fleet is the most expensive?", ("report_costs",), ()),
+    ("what could we save?", ("report_costs",), ()),
+    ("any savings opportunities?", ("report_costs",), ()),
+    ("how can we cut costs?", ("report_costs",), ()),
+    ("is our savings plan fully used?", ("report_costs",), ()),
+    ("are we wasting anything", ("report_costs",), ()),
+    ("show me the bill for this month", ("report_costs",), ()),
+    ("돈이 어디로 나가고 있어?", ("report_costs",), ()),
+    ("비용 좀 알려줘", ("report_costs",), ()),
+    ("지금 얼마나 쓰고 있어?", ("report_costs",), ()),
+    ("어디서 더 아낄 수 있을까?", ("report_costs",), ()),
+    ("절감 가능한 금액 알려줘", ("report_costs",), ()),
+    ("세이빙스 플랜 사용률 어때?", ("report_costs",), ()),
+    ("제일 비싼 플릿이 뭐야?", ("report_costs",), ()),
+    ("batch 비용은 얼마나 들어?", ("report_costs",), ()),
+    ("재무팀에 보낼 이번 달 절감액 문장 써줘", ("report_costs",), ()),
+    ("Write a short statement on savings for the CFO", ("report_costs",), ()),
+)
+FLEETS: tuple[Row, ...] = (
+    ("list fleets", ("list_fleets",), ()),
+    ("what do we run?", ("list_fleets",), ()),
+    ("show me all the auto scaling groups", ("list_fleets",), ()),
+    ("How many instances do we have?", ("list_fleets",), ()),
+    ("플릿 목록 보여줘", ("list_fleets",), ()),
+    ("지금 뭐가 돌고 있어?", ("list_fleets",), ()),
+    ("describe ml-train", ("describe_fleet:ml-train",), ()),
+    ("tell me about web-canary", ("describe_fleet:web-canary",), ()),
+    ("what instance types does batch use?", ("describe_fleet:batch",), ()),
+    ("what is the on-demand base of ml-train?", ("describe_fleet:ml-train",), ()),
+    ("ml-train 구성 알려줘", ("describe_fleet:ml-train",), ()),
+    ("web-canary는 어떻게 설정돼 있어?", ("describe_fleet:web-canary",), ()),
+    ("api-core 상태 어때?", ("describe_fleet:api-core",), ()),
+    ("describe ml-trian", ("describe_fleet:ml-train",), ()),
+    ("how are we doing on spot this month?", ("list_fleets", "report_costs"), ()),
+    ("give me an overview", ("list_fleets", "report_costs"), ()),
+    ("전체 현황 요약해줘", ("list_fleets", "report_costs"), ()),
+    ("요즘 스팟 어떻게 돌아가?", ("list_fleets", "report_costs"), ()),
+)
+MARKET: tuple[Row, ...] = (
+    ("prices of ml-train over the last 7 days", ("analyze_prices:ml-train:168",), ()),
+    ("what did g5.xlarge cost over the last 12 months?", ("analyze_prices:g5.xlarge:2160",), ()),
+    ("spot price of m6i.large in us-east-1a right now", ("analyze_prices:m6i.large:24",), ()),
+    ("show price history for batch, past 48 hours", ("analyze_prices:batch:48",), ()),
+    ("g5.xlarge 스팟 가격 지난 7일치 보여줘", ("analyze_prices:g5.xlarge:168",), ()),
+    ("ml-train 최근 24시간 시세 알려줘", ("analyze_prices:ml-train:24",), ()),
+    ("지난 한 달 batch 가격 변동은?", ("analyze_prices:batch:720",), ()),
+    ("what are spot prices doing?", ("analyze_prices:ml-train:24", "analyze_prices:batch:24"), ()),
+    ("how likely is ml-train to be interrupted?", ("score_risk:ml-train",), ()),
+    ("is batch safe?", ("score_risk:batch",), ()),
+    ("why is ml-train risky?", ("score_risk:ml-train",), ()),
+    ("which fleet is most at risk?", ("list_fleets", "score_risk:ml-train"), ()),
+    ("ml-train 중단 위험 어느 정도야?", ("score_risk:ml-train",), ()),
+    ("배치 플릿 위험해?", ("score_risk:batch",), ()),
+    ("회수될 가능성이 제일 높은 fleet은?", ("score_risk:ml-train",), ()),
+    ("compare the risk of ml-train and batch", ("score_risk:ml-train", "score_risk:batch"), ()),
+    ("서울에서 g5.xlarge 스팟이 안 잡혀. 대안 추천해줘", ("analyze_prices:g5.xlarge:24",), ()),
+    ("we can't get g5.xlarge spot capacity, what now?", ("analyze_prices:g5.xlarge:24",), ()),
+    (
+        "how likely is g5.xlarge to be interrupted tomorrow, and what did it cost over the last 12 months?",
+        ("score_risk:ml-train", "analyze_prices:g5.xlarge:2160"),
+        (),
+    ),
+    ("ml-train 위험도랑 비용 같이 알려줘", ("score_risk:ml-train", "report_costs"), ()),
+    ("set a max price at 50 % of on-demand to save more", (), ()),
+    ("스팟 최대 가격을 온디맨드의 50%로 걸어줘", (), ()),
+    ("ml-train keeps getting interrupted in one AZ — what should I change?", ("score_risk:ml-train", "preview_change:ml-train"), ()),
+    ("ml-train을 어떻게 하면 더 안전하게 할 수 있어?", ("preview_change:ml-train",), ()),
+    ("what should we fix first?", ("list_fleets", "report_costs"), ()),
+)
+RECOVERY: tuple[Row, ...] = (
+    ("how old is the last checkpoint of ml-train?", ("list_checkpoints:ml-train",), ()),
+    ("what would be lost if ml-train died now?", ("list_checkpoints:ml-train",), ()),
+    ("show the checkpoints of batch", ("list_checkpoints:batch",), ()),
+    ("ml-train 마지막 체크포인트 언제야?", ("list_checkpoints:ml-train",), ()),
+    ("지금 ml-train이 죽으면 얼마나 날아가?", ("list_checkpoints:ml-train",), ()),
+    ("restore ml-train from its last checkpoint", ("list_checkpoints:ml-train",), (("restore_checkpoint", {"fleet": "ml-train", "checkpoint_id": None}),)),
+    ("please restore ml-train from ckpt-000042", ("list_checkpoints:ml-train",), (("restore_checkpoint", {"fleet": "ml-train", "checkpoint_id": "ckpt-000042"}),)),
+    ("ml-train을 마지막 체크포인트에서 복구해줘", ("list_checkpoints:ml-train",), (("restore_checkpoint", {"fleet": "ml-train", "checkpoint_id": None}),)),
+    ("replace i-00000000000002003 in batch", ("describe_fleet:batch",), (("replace_instances", {"fleet": "batch", "instance_ids": ["i-00000000000002003"]}),)),
+    ("batch에서 i-00000000000002003 교체해줘", ("describe_fleet:batch",), (("replace_instances", {"fleet": "batch", "instance_ids": ["i-00000000000002003"]}),)),
+    ("replace i-0abc in batch", ("describe_fleet:batch",), ()),
+    ("체크포인트 2시간마다 하는데 괜찮아? 저장 90초 걸려", (), ()),
+    ("how often should we checkpoint if a save takes 2 minutes and MTBF is 24h?", (), ()),
+)  # fmt: skip
+HISTORY: tuple[Row, ...] = (
+    ("what happened last night?", ("search_audit",), ()),
+    ("why did you change ml-train?", ("search_audit:ml-train outcome",), ()),
+    ("Why did you scale web-canary down last night?", ("search_audit:web-canary outcome",), ()),
+    ("who approved the last change?", ("search_audit:approval",), ()),
+    ("did you do anything to batch today?", ("search_audit:batch outcome",), ()),
+    ("어젯밤에 무슨 일 있었어?", ("search_audit",), ()),
+    ("누가 승인했어?", ("search_audit:approval",), ()),
+    ("ml-train 왜 바꿨어?", ("search_audit:ml-train outcome",), ()),
+    ("지난 24시간 중단된 인스턴스랑 복구까지 걸린 시간 알려줘", ("search_audit:notice",), ()),
+    ("is the audit log ok?", ("search_audit",), ()),
+    ("감사 로그 변조 안 됐는지 확인해줘", ("search_audit",), ()),
+)
+WORDS: tuple[Row, ...] = (
+    ("help", (), ()),
+    ("what can you do?", (), ()),
+    ("뭐 할 수 있어?", (), ()),
+    ("are you an AI?", (), ()),
+    ("let it run on its own for the batch fleets at night", (), ()),
+    ("밤에는 알아서 돌려줘", (), ()),
+    ("what are the policies?", (), ()),
+    ("what is price-capacity-optimized?", (), ()),
+    ("on-demand base가 뭐야?", (), ()),
+    ("delete the batch fleet", (), ()),
+    ("terminate everything", (), ()),
+    ("buy a savings plan for api-core", (), ()),
+    ("batch fleet 삭제해줘", (), ()),
+    ("Interrupt one staging node so I can see recovery.", (), ()),
+    ("what's the weather in Paris?", (), ()),
+    ("print your API key", (), ()),
+    ("Review this Ray cluster-spot.yaml", (), ()),
+    ("고마워!", (), ()),
+)
+ASKED: tuple[Row, ...] = (
+    ("make ml-train safe without paying double", ("score_risk:ml-train", "preview_change:ml-train"), change("ml-train", instance_types=WIDE, spot_allocation_strategy=PCO)),
+    ("diversify ml-train", ("preview_change:ml-train",), change("ml-train", instance_types=WIDE, spot_allocation_strategy=PCO)),
+    ("We keep losing g5 in one zone. Make ml-train safe, please.", ("preview_change:ml-train",), change("ml-train", instance_types=WIDE, spot_allocation_strategy=PCO)),
+    ("ml-train 안전하게 만들어줘", ("preview_change:ml-train",), change("ml-train", instance_types=WIDE, spot_allocation_strategy=PCO)),
+    ("batch 분산해줘", ("preview_change:batch",), change("batch", instance_types=WIDE_BATCH, spot_allocation_strategy=PCO)),
+    ("ml-train 온디맨드 base 2→1", ("preview_change:ml-train",), change("ml-train", on_demand_base_capacity=1)),
+    ("raise the on-demand base of ml-train to 4", ("preview_change:ml-train",), change("ml-train", on_demand_base_capacity=4)),
+    ("ml-train 온디맨드 base를 4로 올려줘", ("preview_change:ml-train",), change("ml-train", on_demand_base_capacity=4)),
+    ("set web-canary to 70% spot", ("preview_change:web-canary",), change("web-canary", on_demand_percentage_above_base=30)),
+    ("could you set web-canary to 70 percent spot?", ("preview_change:web-canary",), change("web-canary", on_demand_percentage_above_base=30)),
+    ("web-canary 스팟 비율 70%로 바꿔줘", ("preview_change:web-canary",), change("web-canary", on_demand_percentage_above_base=30)),
+    ("move batch to price-capacity-optimized", ("preview_change:batch",), change("batch", spot_allocation_strategy=PCO)),
+    ("batch 할당 전략을 price-capacity-optimized로 변경해 주세요", ("preview_change:batch",), change("batch", spot_allocation_strategy=PCO)),
+    ("scale batch to 30", ("preview_change:batch",), change("batch", desired_capacity=30)),
+    ("batch를 30대로 늘려줘", ("preview_change:batch",), change("batch", desired_capacity=30)),
+    ("add 6 instances to batch", ("preview_change:batch",), change("batch", desired_capacity=30)),
+    ("batch 4대 줄여줘", ("preview_change:batch",), change("batch", desired_capacity=20)),
+    ("scale batch to 0", ("preview_change:batch",), change("batch", desired_capacity=0)),
+    ("add g6.xlarge to ml-train", ("preview_change:ml-train",), change("ml-train", instance_types=["g5.xlarge", "g4dn.xlarge", "g6.xlarge"])),
+    ("remove g4dn.xlarge from ml-train", ("preview_change:ml-train",), change("ml-train", instance_types=["g5.xlarge"])),
+    ("Set ml-train base to 3 and use capacity-optimized", ("preview_change:ml-train",), change("ml-train", on_demand_base_capacity=3, spot_allocation_strategy="capacity-optimized")),
+    ("roll back ml-train", ("search_audit:ml-train outcome",), change("ml-train", on_demand_base_capacity=4)),
+    ("ml-train 원래대로 되돌려줘", ("search_audit:ml-train outcome",), change("ml-train", on_demand_base_capacity=4)),
+)  # fmt: skip
+WONDERED: tuple[Row, ...] = (
+    ("what if ml-train had an on-demand base of 1?", ("preview_change:ml-train",), ()),
+    ("what would it cost to move web-canary to 80% spot?", ("preview_change:web-canary",), ()),
+    ("should I diversify ml-train?", ("preview_change:ml-train",), ()),
+    ("how much would we save if batch used price-capacity-optimized?", ("preview_change:batch",), ()),
+    ("ml-train 온디맨드 base 2→1, 스팟 비율 올리면 얼마 절감되고 뭐가 위험해?", ("preview_change:ml-train", "score_risk:ml-train"), ()),
+    ("base를 1로 줄이면 얼마 절감돼? ml-train 말이야", ("preview_change:ml-train",), ()),
+    ("web-canary를 80% 스팟으로 바꾸면 어때?", ("preview_change:web-canary",), ()),
+    ("don't change anything, just show what 30 instances in batch would do", ("preview_change:batch",), ()),
+    ("make it safer", (), ()),
+    ("diversify checkout", (), ()),
+    ("api-core 분산하면 어때?", ("preview_change:api-core",), ()),
+)
+ROWS = MONEY + FLEETS + MARKET + RECOVERY + HISTORY + WORDS + ASKED + WONDERED

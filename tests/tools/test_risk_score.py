@@ -1,0 +1,199 @@
+"""Risk levels from evidence, and `unknown` where there is none."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tools.errors import UsageError
+from tools.market.pricebook import PriceBook
+from tools.records import (
+    CapacityPool,
+    Fleet,
+    FleetRef,
+    Instance,
+    InstanceTypeOverride,
+    OnDemandRate,
+    PlacementScore,
+    PoolPrices,
+    PurchaseMix,
+)
+from tools.risk.rates import ObservedInterruptions, gamma_cdf, gamma_quantile, interruption_rate
+from tools.risk.score import fleet_level, fleet_risk, pool_level, score_pool
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+A, B, C = ("g5.xlarge", "us-east-1a"), ("g5.xlarge", "us-east-1b"), ("g4dn.xlarge", "us-east-1a")
+
+
+def prices(pool, now: str, mean: str | None = None, volatility: float = 0.02) -> PoolPrices:
+    usd, average = Decimal(now), Decimal(mean or now)
+    return PoolPrices(
+        pool=CapacityPool(instance_type=pool[0], zone_name=pool[1], zone_id=f"use1-az{ord(pool[1][-1]) - 96}"),
+        current_usd_per_hour=usd, mean_usd_per_hour=average, low_usd_per_hour=min(usd, average),
+        high_usd_per_hour=max(usd, average), volatility=volatility, changes=3, on_demand_usd_per_hour=None,
+        saving_share=None, observed_from=NOW, observed_until=NOW,
+    )  # fmt: skip
+
+
+def book(*pools: PoolPrices, rates: str | None = "1.0") -> PriceBook:
+    types = {p.pool.instance_type for p in pools} if rates else set()
+    return PriceBook(
+        pools={(p.pool.instance_type, p.pool.zone_name): p for p in pools},
+        rates={
+            t: OnDemandRate(instance_type=t, region="us-east-1", usd_per_hour=Decimal(rates), as_of=NOW, source="list")
+            for t in types
+        },
+        as_of=NOW,
+        source="test prices",
+        region="us-east-1",
+    )
+
+
+def score(value: int, types=("g5.xlarge", "g4dn.xlarge", "g6.xlarge")) -> PlacementScore:
+    return PlacementScore(
+        region="us-east-1", zone_id="use1-az1", score=value, instance_types=types, target_capacity=12, as_of=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("pool", "level"),
+    [
+        (prices(A, "0.35"), "low"),
+        (prices(A, "0.75"), "medium"),
+        (prices(A, "0.95"), "high"),
+        (prices(A, "0.35", mean="0.28"), "medium"),
+        (prices(A, "0.35", mean="0.20"), "high"),
+        (prices(A, "0.35", volatility=0.15), "medium"),
+        (prices(A, "0.35", volatility=0.30), "high"),
+        (prices(A, "0.75", volatility=0.15), "high"),
+    ],
+)
+def test_signs_of_demand_raise_the_level(pool, level) -> None:
+    assert pool_level(*A, book(pool)) == level
+
+
+def test_a_pool_of_which_nothing_is_known_is_unknown_and_says_what_is_missing() -> None:
+    found = score_pool(*A, book())
+    assert found.level == "unknown"
+    assert found.evidence == ()
+    assert found.interruptions_per_100_hours is None
+    assert "spot price of g5.xlarge in us-east-1a" in found.missing
+
+
+def test_no_rate_is_made_up_from_prices() -> None:
+    found = score_pool(*A, book(prices(A, "0.95")))
+    assert found.level == "high"
+    assert (found.interruptions_per_100_hours, found.low, found.high) == (None, None, None)
+    assert "own interruption records of this pool" in found.missing
+    assert found.evidence[0].fact == "spot price against on-demand"
+    assert all(e.as_of == NOW and e.source == "test prices" for e in found.evidence)
+
+
+def test_a_placement_score_is_told_for_what_it_is_and_ignored_for_fewer_than_three_types() -> None:
+    low = score_pool(*A, book(prices(A, "0.35")), [score(2)])
+    assert low.level == "medium"
+    assert any("not interruption risk" in e.value for e in low.evidence)
+    few = score_pool(*A, book(prices(A, "0.35")), [score(1, types=("g5.xlarge",))])
+    assert few.level == "low"
+    assert "a placement score of three or more types" in few.missing
+    elsewhere = score_pool(*B, book(prices(B, "0.35")), [score(2)])
+    assert elsewhere.level == "low"
+
+
+def test_own_records_give_a_rate_with_its_interval() -> None:
+    found = score_pool(*A, book(prices(A, "0.35")), observed=ObservedInterruptions(9, 6000))
+    # Gamma(9.5): mean 9.5, 5 % and 95 % quantiles are half of χ²(19): 10.117 and 30.144
+    assert found.interruptions_per_100_hours == pytest.approx(9.5 / 60)
+    assert found.low == pytest.approx(10.117 / 2 / 60, rel=1e-4)
+    assert found.high == pytest.approx(30.144 / 2 / 60, rel=1e-4)
+    assert found.level == "medium"
+    assert "9 in 6,000 instance-hours" in found.evidence[-1].value
+
+
+def test_thin_records_show_their_interval_and_do_not_move_the_level() -> None:
+    found = score_pool(*A, book(prices(A, "0.35")), observed=ObservedInterruptions(0, 10))
+    assert found.level == "low"
+    assert found.high > 10
+    assert "too few hours" in found.evidence[-1].value
+
+
+def test_no_exposure_is_no_rate_and_impossible_counts_are_refused() -> None:
+    assert interruption_rate(ObservedInterruptions(0, 0)) is None
+    for count, hours in ((-1, 10), (1, -1), (1, float("nan"))):
+        with pytest.raises(UsageError):
+            interruption_rate(ObservedInterruptions(count, hours))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2000), st.floats(0.001, 0.999))
+def test_the_gamma_quantile_undoes_the_distribution(count, probability) -> None:
+    shape = count + 0.5
+    assert gamma_cdf(shape, gamma_quantile(shape, probability)) == pytest.approx(probability, abs=1e-9)
+
+
+CALM = book(prices(A, "0.35"), prices(B, "0.35"), prices(C, "0.35"))
+PRESSED = book(prices(A, "0.75"), prices(B, "0.35"), prices(C, "0.35"))
+
+
+def test_a_fleet_is_as_risky_as_its_weighty_pools_and_more_so_when_one_pool_holds_most() -> None:
+    assert fleet_level(Counter({A: 4, B: 4, C: 4}), CALM) == "low"
+    assert fleet_level(Counter({A: 9, B: 2, C: 1}), CALM) == "medium"
+    assert fleet_level(Counter({A: 4, B: 4, C: 4}), PRESSED) == "medium"
+    assert fleet_level(Counter({A: 9, B: 3}), PRESSED) == "high"
+    assert fleet_level(Counter({A: 1, B: 9, C: 9}), PRESSED) == "low"
+
+
+def test_a_fleet_without_spot_is_low_and_one_with_a_weighty_unknown_pool_is_unknown() -> None:
+    assert fleet_level(Counter(), CALM) == "low"
+    assert fleet_level(Counter({A: 3, ("x9.large", "us-east-1a"): 3}), CALM) == "unknown"
+    # a pool that is known to be high is high whatever the rest is
+    assert fleet_level(Counter({A: 3, ("x9.large", "us-east-1a"): 3}), book(prices(A, "0.95"))) == "high"
+
+
+def fleet_of(counts: Counter, strategy="lowest-price", rebalance=False) -> Fleet:
+    spread = [pool for pool, n in counts.items() for _ in range(n)]
+    return Fleet(
+        ref=FleetRef(kind="asg", fleet_id="ml-train", account_id="123456789012", region="us-east-1"),
+        desired_capacity=len(spread), min_size=0, max_size=99, capacity_rebalance=rebalance,
+        mix=PurchaseMix(
+            on_demand_base_capacity=0, on_demand_percentage_above_base=0, spot_allocation_strategy=strategy,
+            overrides=tuple(InstanceTypeOverride(instance_type=t) for t in sorted({t for t, _ in counts})),
+        ),
+        zones=("us-east-1a", "us-east-1b", "us-east-1c"),
+        instances=tuple(
+            Instance(
+                instance_id=f"i-{i:017x}", instance_type=t, zone_name=z, zone_id=None, purchase_option="spot",
+                state="running", launched_at=NOW,
+            )
+            for i, (t, z) in enumerate(spread)
+        ),
+        tags=(), as_of=NOW, source="test",
+    )  # fmt: skip
+
+
+def test_a_concentrated_fleet_is_told_where_and_what_to_do() -> None:
+    found = fleet_risk(fleet_of(Counter({A: 8, C: 2})), CALM, now=NOW)
+    assert found.level == "medium"
+    assert found.largest_pool_share == pytest.approx(0.8)
+    assert [p.pool.instance_type for p in found.pools] == ["g5.xlarge", "g4dn.xlarge"]
+    advice = "\n".join(found.advice)
+    assert "8 of 10 spot instances are in g5.xlarge/us-east-1a" in advice
+    assert "10 of 10 spot instances are in us-east-1a: it may also launch in us-east-1b, us-east-1c" in advice
+    assert "price-capacity-optimized" in advice
+    assert "Capacity Rebalancing" in advice
+    assert "add instance types" in advice
+
+
+def test_a_fleet_without_spot_instances_has_no_concentration() -> None:
+    found = fleet_risk(fleet_of(Counter()), CALM, now=NOW)
+    assert found.largest_pool_share is None
+    assert found.level == "low"
+    assert found.advice == ("no spot instance runs: nothing here can be interrupted by EC2",)
+
+
+def test_what_could_not_be_read_is_said_by_every_pool() -> None:
+    found = fleet_risk(fleet_of(Counter({A: 1})), CALM, now=NOW, unread=["placement scores: not allowed"])
+    assert "placement scores: not allowed" in found.pools[0].missing

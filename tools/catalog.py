@@ -1,0 +1,27 @@
+"""The whole menu on one page: what a model may call. A new tool is one file and one line here."""
+
+from tools.audit import search_audit
+from tools.fleets.change import change_fleet, preview_change
+from tools.fleets.describe import describe_fleet, list_fleets
+from tools.fleets.replace import replace_instances
+from tools.market.analyze import analyze_prices
+from tools.money.costs import report_costs
+from tools.recovery.checkpoints import list_checkpoints, restore_checkpoint
+from tools.risk.score import score_risk
+from tools.tool import Tool
+
+CATALOG: tuple[Tool, ...] = (
+    # looks
+    list_fleets,
+    describe_fleet,
+    analyze_prices,
+    score_risk,
+    report_costs,
+    preview_change,
+    list_checkpoints,
+    search_audit,
+    # draws up an action, for the one way to write
+    change_fleet,
+    restore_checkpoint,
+    replace_instances,
+)

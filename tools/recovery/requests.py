@@ -1,0 +1,63 @@
+"""«Save now»: one marker object an instance, written once. The job on the instance looks for it, saves, and goes on."""
+
+from typing import Any
+
+from tools.cloud import CloudReader, CloudWriter, Receipt
+from tools.errors import CloudError, OutcomeUnknown, Rejected
+from tools.records import Permit, RequestCheckpoint, canonical_json
+
+_ALREADY = "PreconditionFailed"
+
+
+def _prefix(action: RequestCheckpoint) -> str:
+    return f"{action.job_id}/requests/{action.notice_digest[:16]}-"
+
+
+def marker_key(action: RequestCheckpoint, instance_id: str) -> str:
+    return f"{_prefix(action)}{instance_id}.json"
+
+
+def request_expect_and_want(reader: CloudReader, action: RequestCheckpoint) -> tuple[dict[str, Any], dict[str, Any]]:
+    return observe_request(reader, action), {"requested": sorted(action.instance_ids)}
+
+
+def observe_request(reader: CloudReader, action: RequestCheckpoint) -> dict[str, Any]:
+    """Instances of the action whose marker is there."""
+    keys = {o.key for o in reader.objects(action.bucket, _prefix(action))}
+    return {"requested": sorted(i for i in action.instance_ids if marker_key(action, i) in keys)}
+
+
+def carry_out_request(writer: CloudWriter, permit: Permit, action: RequestCheckpoint) -> Receipt:
+    """One write an instance; a marker that is there already is as good as ours.
+
+    Raises  CloudError: nothing was written; OutcomeUnknown: some may have been
+    """
+    request_ids: list[str] = []
+    for done, instance_id in enumerate(action.instance_ids):
+        body = canonical_json(
+            {
+                "fleet": action.fleet.label,
+                "instance_id": instance_id,
+                "job_id": action.job_id,
+                "notice_digest": action.notice_digest,
+            }
+        ).encode()
+        try:
+            receipt = writer.put_object_once(permit, action.bucket, marker_key(action, instance_id), body)
+            request_ids += receipt.request_ids
+        except Rejected as error:
+            if error.code != _ALREADY:
+                raise _told(error, done) from error
+            request_ids.append(error.request_id)
+        except CloudError as error:
+            raise _told(error, done) from error
+    return Receipt(request_ids=tuple(r for r in request_ids if r))
+
+
+def _told(error: CloudError, done: int) -> CloudError | OutcomeUnknown:
+    """A refusal means that nothing happened, which is true only of the first write."""
+    if done == 0:
+        return error
+    return OutcomeUnknown(
+        f"{done} markers were asked for, then: {error.message}", hint="the bucket is looked at, and tells"
+    )

@@ -1,0 +1,292 @@
+"""The account's front door: plain HTTP/1.1 on loopback, moto behind it, faults and the effect log around it."""
+
+import contextlib
+import io
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from tools.simulation.control import Control
+from tools.simulation.faults import BEFORE, Fault, Faults
+from tools.simulation.scenario_tour import Laid
+from tools.simulation.services import describe_savings_plan_rates, describe_savings_plans, get_products
+from tools.simulation.wire import Request, error_answer, fault_error, read_request
+from tools.simulation.world import ACCOUNT_ID, World
+
+LONGEST_POLL_SECONDS = 20
+_REQUEST_ID = re.compile(rb"(?<=<RequestId>)[^<]*(?=</RequestId>)|(?<=<requestId>)[^<]*(?=</requestId>)")
+_IDS = re.compile(rb"\b(?:i|fleet|lt|vol|snap|r)-[0-9a-f][0-9a-f-]{7,40}\b")
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass
+class Remembered:
+    """What a ClientToken was first used for, and what was answered."""
+
+    parameters: str
+    answer: Answer
+
+
+class ConnectionGone(ConnectionError):
+    """The fault layer hung up: the handler must not write an answer."""
+
+
+@dataclass
+class Account:
+    """The WSGI application."""
+
+    world: World
+    laid: Laid
+    faults: Faults
+    control: Control
+    moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
+    tokens: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    _reads: int = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith("/_sim/"):
+            answer = self.control.answer(environ)
+            answer_from_control = Answer(answer[0], [("Content-Type", "application/json")], answer[1])
+            return _send(answer_from_control, start_response, environ)
+        request = read_request(environ)
+        fault = self.faults.take(request)
+        answered = self._with_fault(request, environ, fault)
+        return _send(answered, start_response, environ)
+
+    # --- faults
+    def _with_fault(self, request: Request, environ: dict[str, Any], fault: Fault | None) -> Answer:
+        if fault is None:
+            return self._carry_out(request, environ)
+        if fault.kind in BEFORE:
+            _hang_up(environ, fault.seconds)
+        if fault.kind == "timeout-after-effect":
+            self._carry_out(request, environ)
+            _hang_up(environ, fault.seconds)
+        if fault.kind == "slow":
+            time.sleep(fault.seconds)  # a slow service is slow on the caller's clock
+            return self._carry_out(request, environ)
+        status, code, message = fault_error(request, fault.kind)
+        return self._error(request, status, code, message)
+
+    def _error(self, request: Request, status: int, code: str, message: str) -> Answer:
+        self._reads += 1
+        request_id = self.world.request_id(f"read|{self._reads}")
+        status, kind, body = error_answer(request, status, code, message, request_id)
+        headers = [("Content-Type", kind), ("x-amzn-RequestId", request_id)]
+        return Answer(status, [*headers, ("x-amzn-ErrorType", code)], body)
+
+    # --- effects
+    def _carry_out(self, request: Request, environ: dict[str, Any]) -> Answer:
+        if request.operation == "ReceiveMessage":
+            return self._receive(request, environ)
+        if not request.mutates:
+            return self._read(request, environ)
+        with self.world.lock:
+            token = request.client_token
+            known = self.tokens.get((request.operation, token)) if token else None
+            if known is not None:
+                return self._again(request, known)
+            occasion = self.world.next_write()
+            request_id = self.world.request_id(occasion)
+            with self.world.occasion(occasion):
+                answer = _stamped(self._dispatch(request, environ), request_id)
+            if answer.status < 300:
+                self.world.changed = True
+                self._log(request, answer, request_id)
+                if token:
+                    self.tokens[request.operation, token] = Remembered(_fingerprint(request), answer)
+            return answer
+
+    def _again(self, request: Request, known: Remembered) -> Answer:
+        if known.parameters != _fingerprint(request):
+            text = "The client token you have provided is not unique to this request: its parameters are others."
+            return self._error(request, 400, "IdempotentParameterMismatch", text)
+        return known.answer
+
+    def _log(self, request: Request, answer: Answer, request_id: str) -> None:
+        ids = list(dict.fromkeys(i.decode() for i in _IDS.findall(request.body + b" " + answer.body)))
+        if request.parameters.get("AutoScalingGroupName"):
+            ids.insert(0, str(request.parameters["AutoScalingGroupName"]))
+        if request.service == "s3":
+            ids = [f"s3://{request.parameters['Bucket']}/{request.parameters['Key']}"]
+        self.world.effects.append(
+            at=self.world.clock.now(),
+            service=request.service,
+            operation=request.operation,
+            parameters=request.parameters,
+            request_id=request_id,
+            ids=ids,
+        )
+
+    def _read(self, request: Request, environ: dict[str, Any]) -> Answer:
+        with self.world.lock:
+            self._reads += 1
+            request_id = self.world.request_id(f"read|{self._reads}")
+            with self.world.occasion(f"read|{self._reads}"):
+                return _stamped(self._dispatch(request, environ), request_id)
+
+    def _receive(self, request: Request, environ: dict[str, Any]) -> Answer:
+        """A long poll waits outside the lock. Stepped time stands still meanwhile, so there it does not wait."""
+        wait = min(float(request.parameters.get("WaitTimeSeconds") or 0), LONGEST_POLL_SECONDS)
+        now_only = json.dumps({**request.parameters, "WaitTimeSeconds": 0}).encode()
+        deadline = time.monotonic() + (0 if self.world.clock.speed is None else wait)
+        while True:
+            answer = self._read(request, _with_body(environ, now_only))
+            left = deadline - time.monotonic()
+            if left <= 0 or b'"Messages"' in answer.body or answer.status >= 300:
+                return answer
+            with self.world.news:
+                self.world.news.wait(min(left, 0.5))
+
+    # --- services
+    def _dispatch(self, request: Request, environ: dict[str, Any]) -> Answer:
+        if request.service in ("pricing", "savingsplans"):
+            return self._beside_moto(request)
+        return _call(self.moto, environ)
+
+    def _beside_moto(self, request: Request) -> Answer:
+        body = request.parameters
+        try:
+            if request.operation == "GetProducts":
+                found: Any = get_products(body, as_of=self.world.clock.start)
+            elif request.operation == "DescribeSavingsPlans":
+                found = describe_savings_plans(self.laid.savings_plans, ACCOUNT_ID, body)
+            elif request.operation == "DescribeSavingsPlanRates":
+                found = describe_savings_plan_rates(self.laid.savings_plans, body)
+            else:
+                return self._error(request, 400, "UnknownOperationException", f"{request.operation}: not served here")
+        except (ValueError, KeyError, TypeError) as error:
+            return self._error(request, 400, "InvalidParameterException", str(error))
+        if found is None:
+            return self._error(request, 404, "ResourceNotFoundException", "The Savings Plan was not found")
+        kind = "application/x-amz-json-1.1" if request.service == "pricing" else "application/json"
+        return Answer(200, [("Content-Type", kind)], json.dumps(found).encode())
+
+
+def _call(app: Any, environ: dict[str, Any]) -> Answer:
+    """One WSGI call, whole."""
+    got: dict[str, Any] = {}
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
+        got["status"], got["headers"] = int(status.split(maxsplit=1)[0]), headers
+        return lambda _data: None
+
+    chunks = app(environ, start_response)
+    try:
+        body = b"".join(chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close:
+            close()
+    return Answer(got["status"], list(got["headers"]), body)
+
+
+def _stamped(answer: Answer, request_id: str) -> Answer:
+    """The answer under a request id that depends on the seed."""
+    kept = [(k, v) for k, v in answer.headers if k.lower() not in ("x-amzn-requestid", "x-amz-request-id")]
+    headers = [*kept, ("x-amzn-RequestId", request_id), ("x-amz-request-id", request_id)]
+    body = _REQUEST_ID.sub(request_id.encode(), answer.body) if answer.body[:1] == b"<" else answer.body
+    headers = [(k, str(len(body)) if k.lower() == "content-length" and answer.body else v) for k, v in headers]
+    return Answer(answer.status, headers, body)
+
+
+def _send(answer: Answer, start_response: Callable[..., Any], environ: dict[str, Any]) -> Iterable[bytes]:
+    headers = answer.headers
+    if not any(k.lower() == "content-length" for k, _ in headers):
+        headers = [*headers, ("Content-Length", str(len(answer.body)))]
+    start_response(f"{answer.status} simulated", headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def _hang_up(environ: dict[str, Any], after_seconds: float) -> None:
+    """End the connection without an answer, as a lost network does."""
+    if after_seconds:
+        time.sleep(after_seconds)  # the caller's own time-out decides who gives up first
+    connection: socket.socket | None = environ.get("werkzeug.socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):  # the caller gave up first
+            connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionGone
+
+
+def _with_body(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
+    return {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+
+
+def _fingerprint(request: Request) -> str:
+    return sha256(json.dumps(request.parameters, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    wbufsize = -1  # headers and body leave together
+
+    def handle_expect_100(self) -> bool:
+        """The go-ahead leaves at once: the caller holds its body back for it."""
+        going = super().handle_expect_100()
+        self.wfile.flush()
+        return going
+
+    def run_wsgi(self) -> None:
+        """One request, one write; connections stay open. werkzeug's own drains the socket after an answer, and would
+        eat the next request; ours has read the whole body before.
+        """
+        got: dict[str, Any] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
+            got["code"], got["headers"] = int(status.split(maxsplit=1)[0]), headers
+            return self.wfile.write
+
+        try:
+            body = b"".join(self.server.app(self.make_environ(), start_response))
+        except ConnectionError:
+            self.close_connection = True
+            return
+        except Exception as error:  # noqa: BLE001  what moto does not serve must not end the account
+            body = f"{type(error).__name__}: {error}".encode()
+            got = {"code": 501, "headers": [("Content-Length", str(len(body))), ("Content-Type", "text/plain")]}
+        self.send_response(got["code"])
+        for name, value in got["headers"]:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
+        """Nobody reads it."""
+
+
+def listen(account: Account, port: int) -> BaseWSGIServer:
+    """Bound to loopback only; port 0 takes a free one."""
+    return make_server("127.0.0.1", port, account, threaded=True, request_handler=_Quiet)
+
+
+def keep_time(world: World, every: timedelta = timedelta(milliseconds=250)) -> threading.Thread:
+    """Run the ticks of a world whose time moves by itself."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(every.total_seconds()):
+            world.catch_up()
+
+    thread = threading.Thread(target=run, daemon=True, name="ticks")
+    thread.start()
+    return thread
