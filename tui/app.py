@@ -173,10 +173,15 @@ class SpotwardenApp(HouseApp):
         self.look()
 
     def action_quit_on_second(self) -> None:
-        """Once stops a running answer and asks; twice within two seconds quits."""
+        """Once copies what is selected, or stops a running answer and asks; twice within two seconds quits."""
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy_out(selected, what="the selection")
+            self.screen.clear_selection()
+            return
         now = monotonic()
         if self._quit_asked_at is not None and now - self._quit_asked_at <= QUIT_SECONDS:
-            self.exit(130)
+            self._leave(130)
             return
         self._quit_asked_at = now
         chat = self._chat()
@@ -185,7 +190,13 @@ class SpotwardenApp(HouseApp):
         self.tell("Ctrl+C again quits.")
 
     async def action_quit(self) -> None:
-        self.exit(0)
+        self._leave(0)
+
+    def _leave(self, code: int) -> None:
+        chat = self._chat()
+        if chat is not None:
+            chat.leave()
+        self.exit(code)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 -- Textual's signature
         yield SystemCommand("Chat", "Ask about money, risk, changes (1)", partial(self.action_go, "chat"))
@@ -199,7 +210,7 @@ class SpotwardenApp(HouseApp):
         if chat is not None:
             yield SystemCommand("Copy answer", "The last answer to the clipboard", chat.action_copy)
             yield SystemCommand("Go on", "Take up what a stopped session left open", chat.go_on)
-        yield SystemCommand("Quit", "Leave; a daemon goes on (q)", partial(self.exit, 0))
+        yield SystemCommand("Quit", "Leave; a daemon goes on (q)", partial(self._leave, 0))
 
 
 def _pulse(house: House) -> Pulse:

@@ -181,8 +181,10 @@ def _set_status(db: Any, proposal_id: str, intent_id: str, status: str, closed_a
 
 
 def _had_no_effect(outcome: Outcome) -> bool:
-    """Refused at the last look, or by AWS: nothing happened. What may have happened is `unknown`, and keeps its share."""
-    return outcome.status in {"refused", "failed"}
+    """AWS refused, or the fields were read back as they were; unread is not unchanged."""
+    if outcome.status == "refused":
+        return True
+    return outcome.status == "failed" and bool(outcome.after) and outcome.after == outcome.before
 
 
 def read_open(db: Any) -> tuple[OpenIntent, ...]:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from session_house import REPORT, change, open_house
 
 STRATEGIES = ("capacity-optimized", "price-capacity-optimized")
-SAMPLE = 14
+SAMPLE = 6
 
 
 class Zygote:

@@ -193,6 +193,26 @@ async def test_help_lists_the_keys_and_control_c_twice_quits():
         assert pilot.app.return_value == 130
 
 
+async def test_the_palette_finds_our_commands():
+    async with opened(PaperHouse()) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.1)
+        await pilot.press(*"audit")
+        await until_seen(pilot, "What happened, and the proof")
+        await pilot.press("enter")
+        await until_seen(pilot, "VERIFIED")
+
+
+async def test_quitting_does_not_wait_for_an_answer():
+    house = PaperHouse()
+    house.talk.go.clear()
+    async with opened(house) as pilot:
+        await ask(pilot, "hello")
+        await until(pilot, lambda: pilot.app.screen.running)
+        await pilot.press("ctrl+q")
+        assert house.talk.cancelled.is_set()
+
+
 async def test_copying_puts_the_row_on_the_clipboard():
     async with opened(PaperHouse()) as pilot:
         await pilot.press("2")

@@ -42,7 +42,7 @@ def _content(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return f"{value.isoformat()[:19]}.000Z"
     if isinstance(value, Sequence):
         return "".join(f"<item>{_content(name, v)}</item>" for v in value)
     return str(value)

@@ -20,8 +20,8 @@ def install(world: World) -> None:
 
     def describe_spot_price_history(response: EC2Response) -> str:
         response.error_on_dryrun()
-        start = _token(response)
-        return ec2_answer("DescribeSpotPriceHistory", _page(response, _history(world, response), start))
+        start, until = _token(world, response)
+        return ec2_answer("DescribeSpotPriceHistory", _page(world, response, start, until))
 
     def get_spot_placement_scores(response: EC2Response) -> ActionResult:
         response.error_on_dryrun()
@@ -31,12 +31,11 @@ def install(world: World) -> None:
         setattr(EC2Response, action.__name__, action)
 
 
-def _history(world: World, response: EC2Response) -> list[dict[str, Any]]:
-    """Rows newest first: changes in the window, and the price in force at its start."""
-    now = world.clock.now()
-    until = min(_moment(response, "EndTime") or now, now)
-    since = max(_moment(response, "StartTime") or now - HISTORY, now - HISTORY)
-    zone_ids = {z.name: z.zone_id for z in world.ec2.describe_availability_zones()}
+def _history(world: World, response: EC2Response, until: datetime) -> list[Change]:
+    """Newest first: changes in the window, and the price in force at its start."""
+    oldest = world.clock.now() - HISTORY
+    since = max(_moment(response, "StartTime") or oldest, oldest)
+    zone_ids = _zone_ids(world)
     filters = response._filters_from_querystring()
     kinds = response._get_param("InstanceTypes", []) or filters.get("instance-type") or list(world.market.types())
     products = response._get_param("ProductDescriptions", []) or filters.get("product-description") or PRODUCT_NAMES
@@ -52,17 +51,11 @@ def _history(world: World, response: EC2Response) -> list[dict[str, Any]]:
     ]
     found.sort(key=lambda c: (c.instance_type, c.zone, c.product))
     found.sort(key=lambda c: c.at, reverse=True)
-    return [
-        {
-            "AvailabilityZone": c.zone,
-            "AvailabilityZoneId": zone_ids.get(c.zone),
-            "InstanceType": c.instance_type,
-            "ProductDescription": c.product,
-            "SpotPrice": c.price,
-            "Timestamp": c.at.astimezone(UTC).replace(tzinfo=None),
-        }
-        for c in found
-    ]
+    return found
+
+
+def _zone_ids(world: World) -> dict[str, str]:
+    return {z.name: z.zone_id for z in world.ec2.describe_availability_zones()}
 
 
 def _zone_wanted(response: EC2Response, filters: dict[str, Any], zone: str, zone_id: str) -> bool:
@@ -77,6 +70,8 @@ def _zone_wanted(response: EC2Response, filters: dict[str, Any], zone: str, zone
 
 
 def _row_wanted(filters: dict[str, Any], change: Change) -> bool:
+    if not filters:
+        return True
     stamp = change.at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return (
         ("instance-type" not in filters or _any_match(change.instance_type, filters["instance-type"]))
@@ -90,22 +85,35 @@ def _any_match(text: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(text, p) for p in patterns)
 
 
-def _token(response: EC2Response) -> int:
-    token = str(response._get_param("NextToken") or "0")
-    if not token.isdigit():
+def _token(world: World, response: EC2Response) -> tuple[int, datetime]:
+    """Where the page starts, and the moment that its listing ends: later pages do not see newer changes."""
+    token = response._get_param("NextToken")
+    if not token:
+        now = world.clock.now().replace(microsecond=0)
+        return 0, min(_moment(response, "EndTime") or now, now)
+    start, _, until = str(token).partition("-")
+    if not (start.isdigit() and until.isdigit()):
         raise EC2ClientError("InvalidNextToken", f"The token '{token}' is invalid.")
-    return int(token)
+    return int(start), datetime.fromtimestamp(int(until), UTC)
 
 
-def _page(response: EC2Response, rows: list[dict[str, Any]], start: int) -> dict[str, Any]:
+def _page(world: World, response: EC2Response, start: int, until: datetime) -> dict[str, Any]:
     """A page of the history; the token is "" when there is no more, as EC2 says it."""
     size = min(max(int(response._get_param("MaxResults") or MOST_ROWS), 1), MOST_ROWS)
-    token = response._get_param("NextToken") or "0"
-    if not token.isdigit():
-        raise EC2ClientError("InvalidNextToken", f"The token '{token}' is invalid.")
-    start = int(token)
-    more = str(start + size) if start + size < len(rows) else ""
-    return {"SpotPriceHistory": rows[start : start + size], "NextToken": more}
+    rows, zone_ids = _history(world, response, until), _zone_ids(world)
+    more = f"{start + size}-{int(until.timestamp())}" if start + size < len(rows) else ""
+    shown = [
+        {
+            "AvailabilityZone": c.zone,
+            "AvailabilityZoneId": zone_ids.get(c.zone),
+            "InstanceType": c.instance_type,
+            "ProductDescription": c.product,
+            "SpotPrice": c.price,
+            "Timestamp": c.at,
+        }
+        for c in rows[start : start + size]
+    ]
+    return {"SpotPriceHistory": shown, "NextToken": more}
 
 
 def _moment(response: EC2Response, name: str) -> datetime | None:

@@ -172,8 +172,9 @@ def _gather(value: dict[str, Any], found: dict[str, str], *, depth: int) -> None
         if key in _GIST and words and all(isinstance(w, str) and w for w in words):
             found.setdefault(key, ", ".join(words))
     for item in value.values():
-        if isinstance(item, dict) and depth:
-            _gather(item, found, depth=depth - 1)
+        inner = item if isinstance(item, list) else [item]
+        for one in (i for i in inner if isinstance(i, dict) and depth):
+            _gather(one, found, depth=depth - 1)
 
 
 class EntryCard(Card):

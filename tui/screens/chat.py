@@ -49,6 +49,8 @@ class ChatScreen(Room):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop answer", key_display="Esc"),
         Binding("c", "copy", "Copy answer"),
+        Binding("pageup", "scroll(-1)", "Page up", show=False),
+        Binding("pagedown", "scroll(1)", "Page down", show=False),
     ]
 
     def __init__(self) -> None:
@@ -119,6 +121,15 @@ class ChatScreen(Room):
             self._status("stopping ...")
         else:
             self.query_one(Prompt).focus()
+
+    def action_scroll(self, pages: int) -> None:
+        talk = self.query_one("#talk", VerticalScroll)
+        talk.scroll_relative(y=pages * max(1, talk.size.height - 2), animate=False)
+
+    def leave(self) -> None:
+        """The app closes: a running answer must not hold it."""
+        if self.running:
+            self.house.session().cancel()
 
     def action_copy(self) -> None:
         if self._last_words:

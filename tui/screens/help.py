@@ -29,6 +29,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             ("Enter", "ask; on a tool line its result, on a proposal its card"),
             ("Up / Down", "what you asked before / suggestions"),
+            ("PgUp / PgDn", "scroll the conversation"),
             ("Esc", "stop the running answer"),
             ("blank first", "to begin a question with 1-4 or ?"),
         ),

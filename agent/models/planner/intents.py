@@ -21,7 +21,8 @@ _MAKE_SAFE = (
 _CHANGE_VERB = (
     r"(?:set|change|make|switch|move|migrate|scale|resize|raise|increase|bump|lower|reduce|decrease|drop|cut|shrink|grow|"
     r"expand|put|turn|adjust|update|use|add|remove|diversify|spread|protect|harden|secure|apply|convert|take|bring|have|"
-    r"keep|guarantee|double|halve|run|get|fix|stop|de-?risk|enable|go|give|modify|edit|configure|swap)"
+    r"keep|guarantee|double|halve|run|get|fix|stop|de-?risk|enable|go|give|modify|edit|configure|swap|roll|undo|revert|"
+    r"restore|replace|recover|resume|rebalance|allow|exclude|include)"
 )
 _ASKED_EN = (
     rf"(?:^|[.,;:!?—-]\s*|\b(?:please|pls|plz|and|then|now|just|also|so|ok|okay|let'?s|go ahead and|"
@@ -64,7 +65,7 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("max-price", r"max(?:imum)?[\s-]*(?:spot[\s-]*)?price|(?:spot )?price (?:cap|ceiling|limit)|\bbid(?:ding|s)?\b|\bcap\b.{0,20}\bprice|최대\s?가격|최고\s?가격|상한가|가격\s?(?:상한|제한)|입찰"),
     ("interval", r"checkpoint.{0,60}(?:every|how often|interval|frequen|cadence|period|마다|간격|주기|자주|빈도)|(?:every|how often|interval|frequen|cadence|마다|간격|주기|자주).{0,60}checkpoint|\byoung\b.{0,10}\bdaly\b|\bdaly\b"),
     ("audit-check", r"(?:audit|\blog\b|journal|chain|hash|감사|로그|기록).{0,40}(?:\bok\b|okay|valid|verif|intact|tamper|trust|integrity|complete|broken|good|sound|forg|무결|검증|정상|괜찮|멀쩡|변조|위조|조작|온전|이상|믿|신뢰|깨)|(?:verify|tamper|integrity|prove|검증|변조|조작).{0,40}(?:audit|\blog\b|journal|chain|감사|로그|기록)"),
-    ("audit", r"what (?:has |have )?(?:happened|changed|went on|was done|did (?:you|it|we))|\bhistory of (?:changes|actions)|\baudit|\blogs?\b|\bwho (?:approved|changed|did|made|denied|touched|scaled|restored|asked)|\bwhy (?:did|was|were|has|have)\b|\bdid (?:you|we|anyone|anybody|someone)\b|have you (?:done|changed|made|touched)|\b(?:approvals?|denials?|denied|approved)\b|(?:recent|past|latest|last|pending) (?:changes?|actions?|activity|decisions?|approvals?|proposals?|interruptions?|events?)|\bactivity\b|\btimeline\b|\bincidents?\b|무슨\s?일|어젯밤|지난\s?밤|간밤|누가|왜.{0,40}(?:했|꿨|줄였|늘렸|렸|췄|됐|껐)|감사|기록|로그|이력|승인|변경\s?내역|뭐\s?했|무엇을\s?했|한\s?일|있었|중단된|사건|타임라인|거절된|거부된"),
+    ("audit", r"what (?:has |have )?(?:happened|changed|went on|was done|did (?:you|we)\b)|\bhistory of (?:changes|actions)|\baudit|\blogs?\b|\bwho (?:approved|changed|did|made|denied|touched|scaled|restored|asked)|\bwhy (?:did|was|were|has|have)\b|\bdid (?:you|we|anyone|anybody|someone)\b|have you (?:done|changed|made|touched)|\b(?:approvals?|denials?|denied|approved)\b|(?:recent|past|latest|last|pending) (?:changes?|actions?|activity|decisions?|approvals?|proposals?|interruptions?|events?)|\bactivity\b|\btimeline\b|\bincidents?\b|무슨\s?일|어젯밤|지난\s?밤|간밤|누가|왜.{0,40}(?:했|꿨|줄였|늘렸|렸|췄|됐|껐)|감사|기록|로그|이력|승인|변경\s?내역|뭐\s?했|무엇을\s?했|한\s?일|있었|중단된|사건|타임라인|거절된|거부된"),
     ("checkpoints", r"checkpoint|\bsnapshots?\b|resume (?:point|from)|how much (?:work|progress|training)|(?:work|progress|training|hours).{0,25}\b(?:lost|lose|losing)|\b(?:lost|lose|losing)\b.{0,25}(?:work|progress|training)|recovery point|\brpo\b|복구\s?지점|저장\s?(?:지점|시점)|(?:작업|진행|학습).{0,15}(?:잃|유실|날아|손실|날리)|얼마나.{0,10}(?:잃|유실|날아|날리)|마지막\s?저장"),
     ("commitments", r"savings-plan|\breserved instances?\b|\bris?\b(?=.{0,20}(?:cover|utili|use))|commitments?\b|\bcoverage\b|utili[sz]ation|약정|예약\s?인스턴스|커버리지|사용률"),
     ("savings", r"\bsav(?:e|ed|es|ing|ings)\b|\bcheaper\b|(?:cut|reduce|lower|trim|shrink|bring down).{0,25}(?:cost|spend|bill)|optimi[sz]e|\bwast(?:e|ed|ing|eful)\b|opportunit|\bpotential\b|overpay|too much|절감|절약|아끼|아낄|아꼈|낭비|더\s?싸게|싸게|줄일\s?수|최적화(?!로)"),
@@ -139,7 +140,8 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
     if _NOPE.match(text):
         return ("decline",)
     wanted = [name for name, pattern in _COMPILED if pattern.search(text)]
-    if re.search(_DEFINE, text) and re.search(_TERMS, text) and not names_fleet and not found.types:
+    now = re.search(r"\bprices\b|doing|\bnow\b|today|current|cheap|지금|현재|오늘", text)
+    if re.search(_DEFINE, text) and re.search(_TERMS, text) and not (names_fleet or found.types or now):
         return ("glossary",)
     if acts := _acts(text, found, wanted):
         return acts
