@@ -140,6 +140,7 @@ class Actuation:
             journal=self.journal,
             policy=self.policy,
             actor=actor,
+            principal_arn=self.reader.account().arn,
             halted=self.halted(),
             audit_verified=self.audit_verified(),
             now=now,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from agent.journal.journal import Journal
 from policies.document import Policy
 from policies.records import Facts
-from tools.fleets.preview import mix_after
+from tools.fleets.launches import desired_after, mix_after, target
 from tools.records import Action, ChangeFleet, Fleet, Instance, Preview, digest_of
 
 Actor = Literal["person", "agent", "reflex"]
@@ -21,6 +21,7 @@ def gather(
     journal: Journal,
     policy: Policy,
     actor: Actor,
+    principal_arn: str | None,
     halted: bool,
     audit_verified: bool | None,
     now: datetime,
@@ -36,8 +37,10 @@ def gather(
         tags={t.key: t.value for t in fleet.tags},
         desired_capacity=fleet.desired_capacity,
         instances=len(fleet.instances),
-        mix_after=mix_after(action, fleet) if isinstance(action, ChangeFleet) else fleet.mix,
-        desired_capacity_after=_desired_after(action, fleet),
+        mixed_instances=fleet.mix is not None,
+        mix_before=fleet.mix,
+        mix_after=mix_after(action, fleet),
+        desired_capacity_after=desired_after(action, fleet),
         on_demand_instances_after=_on_demand_after(action, fleet),
         zones=len(fleet.zones),
         instance_ids=tuple(i.instance_id for i in touched),
@@ -45,6 +48,9 @@ def gather(
         instances_replaced=len(preview.replaced_instances),
         added_cost_usd_per_day=preview.added_cost_usd_per_day,
         net_saving_usd_per_day=None if preview.added_cost_usd_per_day is None else -preview.added_cost_usd_per_day,
+        net_saving_basis="effective",
+        net_saving_after=("commitment_waste",),  # the effective basis counts unused commitment
+        principal_arn=principal_arn,
         risk_before=preview.risk_before,
         risk_after=preview.risk_after,
         price_age_seconds=None
@@ -95,17 +101,11 @@ def _short(value: Any) -> str:
     return "none" if value is None else str(value)[:120]
 
 
-def _desired_after(action: Action, fleet: Fleet) -> int:
-    wanted = action.desired_capacity if isinstance(action, ChangeFleet) else None
-    return fleet.desired_capacity if wanted is None else wanted
-
-
-def _on_demand_after(action: Action, fleet: Fleet) -> int:
-    """On-demand instances once AWS has settled: the base, and the rounded-up share above it."""
+def _on_demand_after(action: Action, fleet: Fleet) -> int | None:
+    """On-demand instances once AWS has settled; None = weights make units of instances, and which is not known."""
+    mix = mix_after(action, fleet)
     if not isinstance(action, ChangeFleet):
         return len(fleet.on_demand)
-    desired, mix = _desired_after(action, fleet), mix_after(action, fleet)
-    if mix is None:
-        return desired
-    base = min(desired, mix.on_demand_base_capacity)
-    return base + -(-(desired - base) * mix.on_demand_percentage_above_base // 100)
+    if mix is not None and any(o.weighted_capacity not in {None, 1} for o in mix.overrides):
+        return None
+    return target(fleet, mix, desired_after(action, fleet)).on_demand

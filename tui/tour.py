@@ -22,12 +22,12 @@ _RECLAIM_SECONDS = 180
 QUESTIONS: dict[str, dict[str, str]] = {
     "en": {
         "ask": "Where is the money?",
-        "propose": "We keep losing capacity in one pool. Diversify ml-train without paying double.",
+        "propose": "We keep losing one pool. Diversify ml-train and lower its on-demand base to 1.",
         "refuse": "Set web-canary's on-demand base to 0.",
     },
     "ko": {
         "ask": "돈이 어디서 새고 있어?",
-        "propose": "한 풀에서 계속 용량을 잃어. ml-train을 두 배로 내지 않으면서 다양화해줘.",
+        "propose": "한 풀에서 계속 용량을 잃어. ml-train을 다양화하고 온디맨드 base를 1로 낮춰줘.",
         "refuse": "web-canary 온디맨드 base를 0으로 바꿔줘.",
     },
 }

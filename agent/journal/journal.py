@@ -257,12 +257,14 @@ def _window_use(db: Any, measures: Sequence[Measure], *, fleet: str, now: dateti
         since = now - timedelta(seconds=m.window_seconds)
         total = budgets.used(db, m.measure, fleet=fleet if m.per_fleet else None, since=since)
         sums.setdefault(m.measure, {})[m.name] = total
+    since_change = intents.seconds_since_change(db, fleet, now=now)
     return WindowUse(
+        never_changed=since_change is None,
         actions={name: int(n) for name, n in sums.get("actions", {}).items()},
         instances_replaced={name: int(n) for name, n in sums.get("instances_replaced", {}).items()},
         added_cost_usd=sums.get("added_cost_usd", {}),
         tool_cost_usd=sums.get("tool_cost_usd", {}),
-        seconds_since_change=intents.seconds_since_change(db, fleet, now=now),
+        seconds_since_change=since_change,
         fleets_changing=intents.other_fleets_changing(db, fleet),
     )
 

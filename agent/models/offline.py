@@ -51,11 +51,13 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "secret": words.secret,
     "glossary": words.glossary,
     "decline": words.decline,
+    "setup": words.setup,
 }
 _NAMELESS = frozenset(
     [
         "help",
         "thanks",
+        "setup",
         "autonomy",
         "policy",
         "unsupported",

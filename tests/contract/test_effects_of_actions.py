@@ -175,7 +175,7 @@ def test_a_group_without_a_mix_says_the_way_out(world):
 def test_the_tools_answer_with_units_and_moments(world):
     inventory = list_fleets.run(world.reader, world.clock)
     assert {r.name for r in inventory.fleets} == {f.name for f in world.reader.fleets()}
-    assert inventory.usd_per_hour == sum(r.usd_per_hour for r in inventory.fleets) or inventory.usd_per_hour
+    assert inventory.usd_per_hour == sum(r.usd_per_hour for r in inventory.fleets)  # the commitment is used whole
     assert [r.name for r in inventory.fleets if r.covered_by_commitment] == ["api-core"]
     assert inventory.as_of == world.clock.now()
     assert describe_fleet.run(world.reader, "render").ref.kind == "ec2-fleet"

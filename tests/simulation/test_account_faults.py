@@ -149,3 +149,10 @@ def test_the_log_on_disk_is_the_log_in_memory(tmp_path):
         rows = account.effects()
         assert rows
         assert [json.loads(line) for line in path.read_text().splitlines()] == rows
+
+
+def test_an_action_that_is_not_served_is_refused_in_the_services_own_words(account, aws):
+    before = len(account.effects())
+    with pytest.raises(ClientError, match="InvalidAction"):
+        aws("ec2").describe_capacity_reservations()
+    assert len(account.effects()) == before

@@ -302,3 +302,11 @@ def test_instances_that_left_already_are_not_replaced_again():
     assert found.instances_launched == 1
     assert not found.reversible
     assert any("no longer in the fleet" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize(("strategy", "expected"), [("lowest-price", 1), ("price-capacity-optimized", 3)])
+def test_spot_launches_are_costed_over_all_pools_or_the_cheapest(strategy, expected):
+    fleet = _fleet([], mix=_mix(strategy=strategy), desired=0)
+    moved = movement(ChangeFleet(fleet=REF, desired_capacity=9), fleet, _book())
+    assert Counter(zone for _, zone, _ in moved.launches) == dict.fromkeys(ZONES, 3)
+    assert len({kind for kind, _, _ in moved.launches}) == expected

@@ -158,7 +158,10 @@ class Account:
     def _dispatch(self, request: Request, environ: dict[str, Any]) -> Answer:
         if request.service in ("pricing", "savingsplans"):
             return self._beside_moto(request)
-        return _call(self.moto, environ)
+        answer = _call(self.moto, environ)
+        if answer.status == 500 and answer.body[:9].lower() == b"<!doctype":  # moto has no such action, or fell over it
+            return self._error(request, 400, "InvalidAction", f"The action {request.operation} is not served here.")
+        return answer
 
     def _beside_moto(self, request: Request) -> Answer:
         body = request.parameters

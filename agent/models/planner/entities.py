@@ -124,24 +124,37 @@ def change(text: str) -> Change:
     strategy = next((name for name, pattern in STRATEGIES if re.search(pattern, text)), None)
     base = _base(text)
     by, times = _relative(text)
-    base_move = re.search(
-        r"(?:raise|increase|bump|lower|reduce|decrease|drop|cut)\s+(?:the\s+)?(?:on-demand\s+)?base.{0,20}\bby\s+(\d+)",
-        text,
-    )
-    base_by = None
-    if base_move:
-        base_by = int(base_move.group(1)) * (1 if re.match(r"raise|increase|bump", base_move.group(0)) else -1)
-    desired = None if base_move or by is not None or times is not None else _desired(text)
+    base_by = _base_by(text)
+    desired = None if base_by is not None or by is not None or times is not None else _desired(text)
     return Change(
-        base=None if base_move else base,
+        base=base if base_by is None else None,
         spot_percent=_spot_percent(text),
         strategy=strategy,
         desired=desired,
-        desired_by=None if base_move else by,
+        desired_by=by if base_by is None else None,
         desired_times=times,
         base_by=base_by,
         types_word=_types_word(text),
     )
+
+
+def _base_by(text: str) -> int | None:
+    """The base so many more or less: «lower the base by 1», «base 하나 줄여줘»."""
+    found = re.search(
+        r"\b(raise|increase|bump|lower|reduce|decrease|drop|cut)\b[^.;]{0,40}\bbase\b[^.;]{0,20}\bby\s+(\d+|one|two|three)",
+        text,
+    )
+    if found:
+        amount = int(_count(found.group(2)))
+        return amount if re.match(r"raise|increase|bump", found.group(1)) else -amount
+    found = re.search(
+        r"base(?:를|을|는)?\s*(하나|둘|한|두|세|\d+)\s*(?:대|개)?(?:만큼|만|씩|를|을)?\s*(?:더\s*)?(줄|낮|내려|내리|빼|늘|올|추가)",
+        text,
+    )
+    if not found:
+        return None
+    amount = {"하나": 1, "둘": 2}.get(found.group(1)) or int(_count(found.group(1)))
+    return amount if found.group(2) in {"늘", "올", "추가"} else -amount
 
 
 def _count(text: str) -> float:
@@ -178,7 +191,7 @@ def _spot_percent(text: str) -> int | None:
         (
             rf"\bspot{_SHARE_WORD}\s*{_PARTICLE}\s*{_FROM}{_TO}\s*{_PERCENT}",
             rf"\bspot{_SHARE_WORD}(?:\s+(?:of|for|on|in)\s+[\w.-]+)?\s+{_FROM}(?:to|at|=|→)\s*{_PERCENT}",
-            rf"{_PERCENT}\s*(?:of (?:it|capacity|them|instances)\s*)?(?:on|to|in|as|의|는|은|만|를|을)?\s*spot",
+            rf"{_PERCENT}\s*(?:of (?:the )?[\w.-]+\s*)?(?:on|to|in|as|의|는|은|만|를|을)?\s*spot",
             r"\b(\d{1,3})\s*/\s*\d{1,3}\s*spot",
         ),
         text,
@@ -190,7 +203,7 @@ def _spot_percent(text: str) -> int | None:
         (
             rf"on-demand{_SHARE_WORD}\s*{_PARTICLE}\s*{_FROM}{_TO}\s*{_PERCENT}",
             rf"on-demand{_SHARE_WORD}(?:\s+(?:of|for|on|in)\s+[\w.-]+)?\s+{_FROM}(?:to|at|=|→)\s*{_PERCENT}",
-            rf"{_PERCENT}\s*(?:of (?:it|capacity|them|instances)\s*)?(?:on|to|in|as|의|는|은|만|를|을)?\s*on-demand",
+            rf"{_PERCENT}\s*(?:of (?:the )?[\w.-]+\s*)?(?:on|to|in|as|의|는|은|만|를|을)?\s*on-demand",
         ),
         text,
         100,
@@ -207,6 +220,13 @@ def _spot_percent(text: str) -> int | None:
         text,
     ):
         return 0
+    moved = re.search(
+        r"\b(?:move|switch|migrate|put|convert|run|shift|moved|switched|migrated|ran|moving|running)\b[^.;,]{0,40}\b(?:to|on|onto|into|over to)\s+"
+        r"(spot|on-demand)\b(?! (?:price|base|share|capacity|percent))|(spot|on-demand)(?:으로|로)\s*(?:다\s*|전부\s*|모두\s*)?(?:옮|돌[려리]|바꾸|바꿔|전환|이전|이동)",
+        text,
+    )
+    if moved:
+        return 100 if "spot" in moved.groups() else 0
     if re.search(
         r"half\s+(?:of\s+(?:it\s+)?)?(?:on\s+|in\s+)?spot|spot\s*(?:을|를|비율을)?\s*(?:절반|반)|절반.{0,6}spot|반반",
         text,
@@ -247,7 +267,7 @@ def _relative(text: str) -> tuple[int | None, float | None]:
         return int(found.group(1)) * (1 if found.group(2) in {"늘", "추가", "증설"} else -1), None
     if re.search(r"(?<!paying )(?<!pay )\bdouble (?:the )?(?:size|capacity|[\w-]+$|[\w-]+ fleet)|두\s?배로", text):
         return None, 2.0
-    if re.search(r"\bhalve\b|cut .{0,20}in half|절반으로\s?(?:줄|축소|낮)", text):
+    if re.search(r"\bhalve\b|(?:cut|scale|shrink|reduce)\b.{0,30}(?:in|by) half|절반으로\s?(?:줄|축소|낮)", text):
         return None, 0.5
     return None, None
 

@@ -10,11 +10,13 @@ Intent = Literal[
     "costs", "savings", "commitments", "prices", "risk", "checkpoints", "audit", "audit-check", "fleets", "fleet",
     "overview", "help", "thanks", "max-price", "interval", "autonomy", "policy", "advice", "capacity", "change",
     "restore", "rollback", "replace", "unsupported", "glossary", "confirm", "decline", "statement", "cluster", "secret",
+    "setup",
 ]  # fmt: skip
 
 _MAKE_SAFE = (
     r"\b(?:make|keep|get)\b.{0,60}\b(?:safe|safer|resilient|robust|reliable|stable|sturdy|bullet-?proof|more available)\b"
     r"|\b(?:protect|harden|secure|safeguard|diversif\w*|de-?risk)\b|\bspread\b.{0,40}\b(?:pools?|types?|zones?|az|out|across)"
+    r"|\bneeds? to be\b.{0,30}\b(?:safer?|resilient|robust|reliable|stable)\b"
     r"|\b(?:reduce|lower|cut|minimi[sz]e|fix)\b.{0,30}\b(?:risk|interruptions?|concentration)|\bstop\b.{0,20}\b(?:losing|getting)"
     r"|안전하게|안정적으로|튼튼하게|분산|다양화|다변화|보호해|(?:위험|중단|리스크)\S*\s?(?:을|를|이)?\s?(?:줄여|낮춰|막아|줄이|낮추)"
 )
@@ -56,7 +58,7 @@ _NO_CHANGE = (
     r"|(?:적용|실행|제안)하지\s?(?:말|마)|건드리지|보기만|말고\s?(?:보여|알려|설명)"
 )
 _PAST = (
-    r"^(?:so |and |but |ok )?(?:why|who|when|what)\b(?! (?:did|does|do) (?:it|that|they|\S+) cost).{0,30}\b(?:did|have|has|was|were|made|chang|scal|approv|den|decid|replac|restor|happen)"
+    r"^(?:so |and |but |ok )?(?:why|who|when|what)\b(?! (?:did|does|do) (?:it|that|they|\S+) cost).{0,30}\b(?:did|have|has|was|were|made|chang|scal|approv|den|decid|replac|restor|happened)"
     r"|^(?:did|have|has|was|were) (?:you|we|the agent|spotwarden|anyone|anybody|someone|somebody|there|any)\b"
     r"|(?:왜|누가|언제|뭐가|무엇이|무슨).{0,40}(?:했|였|꿨|렸|췄|됐|갔|왔|났|었|섰|은\s?거|한\s?거|된\s?거)|(?:했|바꿨|줄였|늘렸|올렸|내렸|낮췄|변경됐|바뀌었)(?:어|나|니|지|는지|습니까|었|던|을까)"
 )
@@ -65,13 +67,13 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("max-price", r"max(?:imum)?[\s-]*(?:spot[\s-]*)?price|(?:spot )?price (?:cap|ceiling|limit)|\bbid(?:ding|s)?\b|\bcap\b.{0,20}\bprice|최대\s?가격|최고\s?가격|상한가|가격\s?(?:상한|제한)|입찰"),
     ("interval", r"checkpoint.{0,60}(?:every|how often|interval|frequen|cadence|period|마다|간격|주기|자주|빈도)|(?:every|how often|interval|frequen|cadence|마다|간격|주기|자주).{0,60}checkpoint|\byoung\b.{0,10}\bdaly\b|\bdaly\b"),
     ("audit-check", r"(?:audit|\blog\b|journal|chain|hash|감사|로그|기록).{0,40}(?:\bok\b|okay|valid|verif|intact|tamper|trust|integrity|complete|broken|good|sound|forg|무결|검증|정상|괜찮|멀쩡|변조|위조|조작|온전|이상|믿|신뢰|깨)|(?:verify|tamper|integrity|prove|검증|변조|조작).{0,40}(?:audit|\blog\b|journal|chain|감사|로그|기록)"),
-    ("audit", r"what (?:has |have )?(?:happened|changed|went on|was done|did (?:you|we)\b)|\bhistory of (?:changes|actions)|\baudit|\blogs?\b|\bwho (?:approved|changed|did|made|denied|touched|scaled|restored|asked)|\bwhy (?:did|was|were|has|have)\b|\bdid (?:you|we|anyone|anybody|someone)\b|have you (?:done|changed|made|touched)|\b(?:approvals?|denials?|denied|approved)\b|(?:recent|past|latest|last|pending) (?:changes?|actions?|activity|decisions?|approvals?|proposals?|interruptions?|events?)|\bactivity\b|\btimeline\b|\bincidents?\b|무슨\s?일|어젯밤|지난\s?밤|간밤|누가|왜.{0,40}(?:했|꿨|줄였|늘렸|렸|췄|됐|껐)|감사|기록|로그|이력|승인|변경\s?내역|뭐\s?했|무엇을\s?했|한\s?일|있었|중단된|사건|타임라인|거절된|거부된"),
-    ("checkpoints", r"checkpoint|\bsnapshots?\b|resume (?:point|from)|how much (?:work|progress|training)|(?:work|progress|training|hours).{0,25}\b(?:lost|lose|losing)|\b(?:lost|lose|losing)\b.{0,25}(?:work|progress|training)|recovery point|\brpo\b|복구\s?지점|저장\s?(?:지점|시점)|(?:작업|진행|학습).{0,15}(?:잃|유실|날아|손실|날리)|얼마나.{0,10}(?:잃|유실|날아|날리)|마지막\s?저장"),
+    ("audit", r"what (?:has |have )?(?:happened|changed|went on|was done|did (?:you|we)\b)|\bhistory of (?:changes|actions)|\baudit|\blogs?\b|\bwho (?:approved|changed|did|made|denied|touched|scaled|restored|asked)|\bwhy (?:did|was|were|has|have)\b|\bdid (?:you|we|anyone|anybody|someone)\b|have you (?:done|changed|made|touched)|\b(?:approvals?|denials?|denied|approved)\b|(?:recent|past|latest|last|pending) (?:changes?|actions?|activity|decisions?|approvals?|proposals?|interruptions?|events?)|what did (?:you|we|the \w+|spotwarden|anyone)\b.{0,20}\b(?:do|change|touch)|\b(?:has|have|was|were|did|been)\b.{0,40}\b(?:interrupted|reclaimed|terminated|replaced|evicted|preempted)\b|\bactivity\b|\btimeline\b|\bincidents?\b|무슨\s?일|어젯밤|지난\s?밤|간밤|누가|왜.{0,40}(?:했|꿨|줄였|늘렸|렸|췄|됐|껐)|감사|기록|로그|이력|승인|변경\s?내역|뭐\s?했|무엇을\s?했|한\s?일|있었|중단된|사건|타임라인|거절된|거부된"),
+    ("checkpoints", r"checkpoint|\bsnapshots?\b|resume (?:point|from)|how much (?:work|progress|training)|(?:work|progress|training|hours).{0,25}\b(?:lost|lose|losing)|\b(?:lost|lose|losing)\b.{0,25}(?:work|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|recovery point|\brpo\b|복구\s?지점|저장\s?(?:지점|시점)|(?:작업|진행|학습).{0,15}(?:잃|유실|날아|손실|날리)|얼마나.{0,10}(?:잃|유실|날아|날리)|마지막\s?저장"),
     ("commitments", r"savings-plan|\breserved instances?\b|\bris?\b(?=.{0,20}(?:cover|utili|use))|commitments?\b|\bcoverage\b|utili[sz]ation|약정|예약\s?인스턴스|커버리지|사용률"),
-    ("savings", r"\bsav(?:e|ed|es|ing|ings)\b|\bcheaper\b|(?:cut|reduce|lower|trim|shrink|bring down).{0,25}(?:cost|spend|bill)|optimi[sz]e|\bwast(?:e|ed|ing|eful)\b|opportunit|\bpotential\b|overpay|too much|절감|절약|아끼|아낄|아꼈|낭비|더\s?싸게|싸게|줄일\s?수|최적화(?!로)"),
-    ("costs", r"\bcost(?:s|ing|ly)?\b|\bspend(?:ing|s)?\b|\bspent\b|\bmoney\b|\bbill(?:s|ing|ed)?\b|expens|\bdollars?\b|\bbudget|\binvoice|\bburn\b|\bpay(?:ing|s)?\b|\$|비용|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써|쓰|쓴|나가|들|내|야|인|예요|에요)|비싸|비싼|finops"),
+    ("savings", r"\bsav(?:e|ed|es|ing|ings)\b|\bcheaper\b|(?:cut|reduce|lower|trim|shrink|bring down).{0,25}(?:cost|spend|bill)|optimi[sz]e|\bwast(?:e|ed|ing|eful)\b|opportunit|\bpotential\b|overpay|too much|good deal|\bpays? off|(?<!how )\bworth (?:it|running|using)|not on spot|n't .{0,20}on spot|이득|손해|절감|절약|아끼|아낄|아꼈|낭비|더\s?싸게|싸게|줄일\s?수|최적화(?!로)"),
+    ("costs", r"\bcost(?:s|ing|ly)?\b|\bspend(?:ing|s)?\b|\bspent\b|\bmoney\b|\bbill(?:s|ing|ed)?\b|expens|\bburns?\b|\bcash\b|\bdollars?\b|\bbudget|\binvoice|\bburn\b|\bpay(?:ing|s)?\b|\$|비용|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써|쓰|쓴|나가|들|내|야|인|예요|에요)|비싸|비싼|finops"),
     ("prices", r"\bpric(?:e|es|ed|ey|ing)\b|\bcheapest\b|\bper hour\b|\bhourly\b|spot market|volatil|\brates?\b(?! limit)|시세|가격|단가|시간당|가장\s?싼|제일\s?싼|저렴|변동"),
-    ("risk", r"\brisk|interrupt|reclaim|evict|pre-?empt|\bsafe|\bstab(?:le|ility)\b|reliab|\blikel|\bdanger|\bfragile|\bprobab|\bchances?\b|single point|concentrat|\bexpos|\bodds\b|\bvulnerab|taken away|keeps? (?:dying|losing)|we (?:keep )?los(?:e|ing)|go(?:ing)? down|위험|중단|회수|안전|안정|뺏|끊|선점|리스크|인터럽|죽|집중|쏠|취약|확률|가능성|불안"),
+    ("risk", r"\brisk|interrupt|reclaim|evict|pre-?empt|\bsafe|\bstab(?:le|ility)\b|reliab|\blikel|\bdanger|\bfragile|\bprobab|\bchances?\b|single point|concentrat|\bexpos|\bodds\b|\bvulnerab|taken away|\btrust\b|\bsurviv|keeps? (?:dying|losing)|we (?:keep )?los(?:e|ing)|go(?:ing)? down|위험|중단|회수|안전|안정|뺏|끊|선점|리스크|인터럽|죽|집중|쏠|취약|확률|가능성|불안"),
     ("capacity", r"insufficient|can'?t (?:get|launch|find)|cannot (?:get|launch)|unable to (?:get|launch)|no (?:spot )?capacity|\bice\b|(?:out of|short of|lack of) capacity|not launching|fails? to launch|안\s?(?:잡|떠|뜨|구해)|못\s?(?:잡|띄|구)|용량\s?부족|부족(?:해|하)"),
     ("autonomy", r"\bautonom|auto-?pilot|\bunattended|\bon (?:its|your|their) own\b|\bby (?:itself|yourself)\b|(?:run|leave|let|act|work|handle|manage)\b.{0,30}\b(?:alone|automatic|overnight|unsupervised)|without (?:asking|approv|me\b|a human|human)|while (?:i|we)(?:'m| am| are)? (?:sleep|away|asleep)|\bfull control|자율|자동으로|알아서|혼자|무인|승인\s?없이|(?:묻|물어)[가-힣]*\s?(?:말고|지\s?말|않고)|맡겨|맡길|자동\s?모드|자동화"),
     ("policy", r"\bpolic(?:y|ies)\b|\bguard-?rails?\b|\brules?\b|what (?:are you|is it) allowed|kill[ -]?switch|\bpermissions?\b|정책|규칙|한도|권한|허용|킬\s?스위치|가드레일|제한\s?사항"),
@@ -79,13 +81,14 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("cluster", r"\bray\b|\bk8s\b|kubernetes|\bkarpenter\b|\bterraform\b|\bcloudformation\b|\.ya?ml\b|쿠버네티스|테라폼"),
     ("advice", r"what (?:should|can|could|would you|do you|to) (?:i|we|you|do|change|suggest|recommend|improve|fix)|recommend|\bsuggest|\badvi[cs]e|\bhow (?:can|do|could|should|would) (?:i|we|you|one)\b|\bway(?:s)? to\b|\bnext step|\bideas?\b|\bwhat(?:'s| is) wrong|\bfix\b|any (?:issue|problem|concern)|alternatives?\b|추천|제안|권장|어떻게\s?(?:하|해|줄|막|개선)|방법|뭘\s?(?:바꿔|해야|고쳐|하면)|무엇을\s?(?:바꿔|해야|고쳐)|뭐부터|개선|조언|대안|해결|문제(?:가|는|점)?\s?(?:있|뭐|없)?"),
     ("overview", r"how (?:are|r) (?:we|things)|how(?:'s| is| are) (?:it|everything|spot|things|our|the|we|all)\b|\boverview|\bsummar(?:y|i[sz]e)|\bdashboard|\bhealth\b|\bstate of\b|\bstatus\b|\breport\b|brief me|catch me up|what(?:'s| is) (?:up|going on|new|happening)|big picture|bird'?s|everything (?:ok|okay|fine|good)|현황|요약|상황|전반|개요|어떻게\s?(?:되|돼|돌아|지내)|잘\s?(?:되|돼|하고|돌)|요즘|브리핑|정리|상태|어때"),
-    ("fleets", r"\bfleets\b|\ball (?:the |our |my )?(?:fleets?|groups?|instances)|\b(?:which|what|list|show|every|each|any|many) (?:me )?(?:all )?(?:the |our |my |of our )?(?:spot )?(?:fleets?|groups?|clusters?|workloads?)|\binventory|what(?:'s| is| are| do)? (?:we |you |i )?(?:running|run|have|own|manage)|how many (?:instances|machines|servers|nodes|spot|fleets?)|\blist\b|목록|리스트|인벤토리|뭐가\s?돌|뭐\s?돌|뭘\s?(?:돌|운영)|무엇을\s?운영|어떤\s?(?:fleet|그룹|워크로드)|전체\s?(?:fleet|인스턴스)|fleet(?:들|이|은|을)?\s?(?:뭐|몇|전부|모두|보여|알려|목록|있)|인스턴스.{0,10}몇|몇\s?대"),
+    ("fleets", r"\bfleets\b|\ball (?:the |our |my )?(?:fleets?|groups?|instances)|\b(?:which|what|list|show|every|each|any|many) (?:me )?(?:all )?(?:the |our |my |of our )?(?:spot )?(?:fleets?|groups?|clusters?|workloads?)|\binventory|what(?:'s| is| are| do)? (?:we |you |i )?(?:running|run|have|own|manage)|how many (?:instances|machines|servers|nodes|spot|fleets?)|\blist\b|(?:percent|percentage|share|ratio|portion|how (?:much|many)) (?:of )?.{0,30}\b(?:on |is |are )?(?:spot|on-demand)\b|목록|리스트|인벤토리|뭐가\s?돌|뭐\s?돌|뭘\s?(?:돌|운영)|무엇을\s?운영|어떤\s?(?:fleet|그룹|워크로드)|전체\s?(?:fleet|인스턴스)|fleet(?:들|이|은|을)?\s?(?:뭐|몇|전부|모두|보여|알려|목록|있)|인스턴스.{0,10}몇|몇\s?대"),
     ("fleet", r"\bdescribe\b|\bdetails?\b|tell me (?:more )?about|\bconfig|\bsettings?\b|\bpurchase mix|\bmix\b|\bpools?\b|which (?:instance )?types|instance types|\bzones?\b|\bcapacity\b|\bbase\b|\ballocation|\bstrategy\b|look at|\bshow\b|\binspect\b|\btags?\b|상세|설명|구성|설정|정보|보여|전략|몇\s?대|타입|유형|태그|풀\b|살펴"),
+    ("setup", r"\b(?:connect|set[- ]?up|get(?:ting)? started|install|onboard|configure|point)\b.{0,40}(?:account|aws|profile|you\b|spotwarden|model|llm|openai)|real account|read-only (?:role|access|permission)|(?:which|what) (?:iam|permissions)|연결(?:해|하|방법)|설치|실제\s?계정|시작하려면"),
     ("help", r"^help\b|\bhelp\b(?! me (?:make|set|change|save|reduce|diversif|cut|understand))|what (?:can|could) you|what (?:do|are) you(?: able)?\b(?! recommend| suggest| think)|who are you|how (?:do|can) i use|\bcapabilit|\bcommands?\b|\bfeatures?\b|are you (?:an? )?(?:ai|llm|bot|gpt|human|model|chatgpt|claude)|which model|도움|뭐\s?(?:할|해줄)\s?수|무엇을\s?할|할\s?(?:수|줄)\s?(?:있는|아는)|누구(?:야|니|세요|냐)|넌\s?뭐|사용법|어떻게\s?(?:써|사용)|기능|명령어|무슨\s?모델|(?:^|\s)ai(?:야|니|인가)"),
     ("thanks", r"^(?:thanks?|thank you|thx|cheers|great|perfect|nice|cool|hi|hello|hey|good (?:morning|evening|afternoon))\b[\s!.,]*(?:so much|a lot|you|there|spotwarden)?[\s!.]*$|^(?:고마워|감사합니다|감사해|고맙|안녕|하이|좋아|수고)[가-힣]*[\s!.~]*$"),
     ("secret", r"(?:api|secret|access)[\s_-]*keys?|\bpasswords?\b|\bcredentials?\b|system prompt|your (?:instructions|prompt)|비밀번호|시크릿|자격\s?증명|액세스\s?키|프롬프트"),
 )  # fmt: skip
-_COMPILED = tuple((name, re.compile(pattern)) for name, pattern in _PATTERNS)
+_COMPILED = tuple((name, re.compile(pattern, re.ASCII)) for name, pattern in _PATTERNS)  # Hangul hangs on English words
 
 _RESTORE = r"\brestor(?:e|ing)\b|\bresum(?:e|ing)\b.{0,40}(?:checkpoint|last|from)|\brecover\b|(?:roll|go|revert).{0,12}back.{0,20}checkpoint|load .{0,15}checkpoint|복원|복구(?!까지|에|\s?시간|\s?지점|된)|되살|재개|checkpoint.{0,15}(?:이어서|되돌|부터\s?(?:다시|시작))"
 _ROLLBACK = r"\broll(?:ing)?[\s-]?back|\bundo\b|\brevert|put (?:it|that|things) back|change it back|되돌려|되돌리|롤백|원래대로|원복|undo"
@@ -103,32 +106,40 @@ _SURE = re.compile(
 )
 _NOPE = re.compile(r"^(?:no|nope|nah|cancel|stop|never ?mind|don'?t|not now|forget it|아니(?:요|오|야)?|됐어|취소(?:해)?(?:줘)?|하지\s?마|그만|ㄴㄴ|괜찮아|안\s?할래)[\s.!~,]*(?:thanks|thank you|고마워|do it)?[\s.!~]*$")  # fmt: skip
 
-_TERMS = r"price-capacity|capacity-optimi|lowest-price|\bspot (?:instance|price|fleet)s?\b|rebalance|interruption notice|on-demand base|base capacity|allocation strateg|savings-plan|capacity pool|\besr\b|effective savings|effective cost|list (?:price|cost|basis)|mixed instances|placement score|checkpoint$|\bpools?\b|\bspot\b|유효\s?비용|할당\s?전략|재조정|중단\s?알림"
-_DEFINE = r"^(?:so |and |ok )?(?:what(?:'s| is| are| does| do)|explain|define|tell me what|difference between|what's the difference)\b(?! (?:the |our |my )?(?:current|total|cost|price|risk of|situation|status|cheapest|going|up\b|new\b|happening))|뭐야|뭔가요|무엇인가|무슨\s?(?:뜻|의미)|뜻이|의미가|(?:이란|란)\s?(?:뭐|무엇)?|차이(?:가|점)?"
+_TERMS = r"price-capacity|capacity-optimi|lowest-price|\bspot (?:instance|price|fleet)s?\b|rebalance|interruption notice|on-demand base|base capacity|allocation strateg|savings-plan|capacity pool|\besr\b|effective savings|effective cost|list (?:price|cost|basis)|mixed instances|placement score|checkpoint$|\bpools?\b|\bspot\b|\bnotice\b|유효\s?비용|할당\s?전략|재조정|중단\s?알림"
+_DEFINE = r"what happens (?:when|if) (?:a|an|the|spot|one|ec2)\b|되면\s?어떻게|^(?:so |and |ok )?(?:what(?:'s| is| are| does| do)|explain|define|tell me what|difference between|what's the difference)\b(?! (?:the |our |my )?(?:current|total|cost|price|risk of|situation|status|cheapest|going|up\b|new\b|happening))|뭐야|뭔가요|무엇인가|무슨\s?(?:뜻|의미)|뜻이|의미가|(?:이란|란)\s?(?:뭐|무엇)?|차이(?:가|점)?"
+
+
+def _has(pattern: str, text: str) -> bool:
+    """Word borders are ASCII: Korean particles hang on English words."""
+    return re.search(pattern, text, re.ASCII) is not None
 
 
 def mood(text: str, found: Entities) -> Mood:
     """Whether somebody asks for a change, wonders about one, or only asks. Doubt never becomes a request."""
-    if re.search(_NO_CHANGE, text):
+    if _has(_NO_CHANGE, text):
         return "what-if"
-    if re.search(_PAST, text):
+    if _has(_PAST, text):
         return "ask"
-    tells = re.search(_TELL_KO, text)
+    tells = _has(_TELL_KO, text)
     asked_ko = re.search(_ASKED_KO, re.sub(_TELL_KO, " ", text))
-    if asked_ko and not (tells and re.search(_WHAT_IF, text)):
+    if asked_ko and not (tells and _has(_WHAT_IF, text)):
         wonders = re.search(r"\?|까\b|까요|나요|을까|는지|얼마|어때|하면\s|되면\s", text[asked_ko.start() :])
-        if not wonders or re.search(r"줄래|줄\s?수\s?있|주시겠|주실", text):
+        if not wonders or _has(r"줄래|줄\s?수\s?있|주시겠|주실", text):
             return "request"
     hypothetical = re.sub(
         r"\b(?:can|could|would|will) you\b(?! (?:recommend|suggest|tell|show|explain))|\bif (?:you can|possible)\b|would like|가능하면|괜찮으면|되도록이면",
         " please ",
         text,
     )
-    if re.search(_WHAT_IF, hypothetical):
+    if _has(_WHAT_IF, hypothetical):
         return "what-if"
-    if re.search(_ASKED_EN, hypothetical):
+    if _has(_ASKED_EN, hypothetical):
         return "request"
-    if re.search(r"→", text) and found.change.says_something and "?" not in text:
+    wish = r"\b(?:i|we)(?:'d| would)? (?:want|need|like)\b|\bneeds? to be\b|\bdo something\b|\btake care of\b"
+    if _has(wish, text) and "?" not in text:
+        return "request"
+    if _has(r"→", text) and found.change.says_something and "?" not in text:
         return "request"
     return "ask"
 
@@ -140,8 +151,11 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
     if _NOPE.match(text):
         return ("decline",)
     wanted = [name for name, pattern in _COMPILED if pattern.search(text)]
-    now = re.search(r"\bprices\b|doing|\bnow\b|today|current|cheap|지금|현재|오늘", text)
-    if re.search(_DEFINE, text) and re.search(_TERMS, text) and not (names_fleet or found.types or now):
+    now = _has(
+        r"\bprices\b|doing|\bnow\b|today|current|cheap|\bour\b|\bwe\b|\bmy\b|covered|\bused\b|percent|우리|지금|현재|오늘",
+        text,
+    )
+    if _has(_DEFINE, text) and _has(_TERMS, text) and not (names_fleet or found.types or now):
         return ("glossary",)
     if acts := _acts(text, found, wanted):
         return acts
@@ -151,36 +165,33 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
 def _acts(text: str, found: Entities, wanted: list[Intent]) -> tuple[Intent, ...]:
     """The intents that are about doing something."""
     feeling = mood(text, found)
-    past = re.search(_PAST, text) is not None
+    past = _has(_PAST, text) is not None
     if "max-price" in wanted:
         return ("max-price",)
     if "autonomy" in wanted and not past:
         return ("autonomy",)
     if past:
         return ()
-    if found.instance_ids and re.search(_REPLACE, text):
+    if found.instance_ids and _has(_REPLACE, text):
         return ("replace",)
-    if re.search(_ROLLBACK, text) and "checkpoint" not in text:
+    if _has(_ROLLBACK, text) and "checkpoint" not in text:
         return ("rollback",)
-    if re.search(_RESTORE, text) and (
+    if _has(_RESTORE, text) and (
         feeling == "request"
         or re.search(
             rf"(?:^|[,.;:]\s*|please\s|you\s|and\s|then\s|now\s|to\s)(?:{_RESTORE})|(?:복원|복구|되살|재개)", text
         )
     ):
         return ("restore",)
-    if re.search(_UNSUPPORTED, text) and not found.change.says_something and not re.search(_MAKE_SAFE, text):
+    if _has(_UNSUPPORTED, text) and not found.change.says_something and not _has(_MAKE_SAFE, text):
         return ("unsupported",)
-    moves = found.change.says_something or re.search(_MAKE_SAFE, text) is not None
+    moves = found.change.says_something or _has(_MAKE_SAFE, text) is not None
     if moves and feeling != "ask" and "interval" not in wanted:
-        return ("change", *(("risk",) if feeling == "what-if" and re.search(r"risk|위험|리스크", text) else ()))
-    if (
-        found.change.says_something
-        and "fleet" not in wanted
-        and found.change.types_word is None
-        and "?" not in text
-        and not wanted
-    ):
+        return ("change", *(("risk",) if feeling == "what-if" and _has(r"risk|위험|리스크", text) else ()))
+    about = set(wanted) <= {"fleet", "fleets", "overview"} and not _has(
+        r"^(?:is|are|does|do|has|have|what|which|how)\b|인가|이야|인지", text
+    )
+    if found.change.says_something and found.change.types_word is None and about:
         return ("change",)
     return ()
 
@@ -193,6 +204,8 @@ def _settled(text: str, found: Entities, wanted: list[Intent], *, names_fleet: b
             got -= losers
     if found.types and not names_fleet and "costs" in got:  # what a type costs is a price
         got = (got - {"costs"}) | {"prices"}
+    if found.types and not names_fleet and "savings" in got:  # a cheaper type than this one
+        got = (got - {"savings"}) | {"prices"}
     if names_fleet and "costs" in got and found.window_hours is not None and found.window_hours > 24:
         got |= {"prices"}
     if "prices" in got and not names_fleet and not found.types and got & {"costs", "savings"}:
@@ -209,7 +222,8 @@ def _settled(text: str, found: Entities, wanted: list[Intent], *, names_fleet: b
 
 
 _EXPLAINS: tuple[tuple[Intent, set[Intent]], ...] = (
-    ("secret", {"fleet", "fleets", "help", "policy", "audit", "advice", "overview"}),
+    ("setup", {"help", "advice", "policy", "fleet", "fleets", "overview"}),
+    ("secret", {"setup", "fleet", "fleets", "help", "policy", "audit", "advice", "overview"}),
     ("cluster", {"fleets", "fleet", "advice", "overview", "statement", "help"}),
     ("statement", {"savings", "costs", "overview", "fleet", "fleets", "help"}),
     ("interval", {"checkpoints", "savings", "risk", "costs", "advice", "overview", "fleet", "audit", "help"}),
@@ -232,4 +246,4 @@ _EXPLAINS: tuple[tuple[Intent, set[Intent]], ...] = (
 
 def make_safe(text: str) -> bool:
     """Whether a fleet is to be made safer without saying how: then diversifying it is the proposal."""
-    return re.search(_MAKE_SAFE, text) is not None
+    return _has(_MAKE_SAFE, text) is not None

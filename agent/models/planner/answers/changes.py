@@ -23,7 +23,7 @@ ARGUMENTS = (
 )
 SAFE_STRATEGY = "price-capacity-optimized"
 _DEAR = (
-    (r"(?:without|not|no|never|avoid|instead of)\b.{0,20}\b(?:paying |pay |cost\w* )?(?:double|twice|2x)|두\s?배.{0,12}(?:안|않|없|말)", 2.0),
+    (r"(?:without|not|no|never|avoid|instead of)\b.{0,20}\b(?:paying |pay |cost\w* )?(?:double|twice|2x)|이중.{0,8}(?:안|않|없|말)|두\s?배.{0,12}(?:안|않|없|말)", 2.0),
     (r"without\b.{0,25}\b(?:more|extra|higher|increas\w*|additional)|no (?:extra|additional|more) cost|same (?:cost|price|budget)|비용.{0,12}(?:늘리지|올리지|증가\s?없|그대로|안\s?늘)|추가\s?비용\s?없", 1.0),
 )  # fmt: skip
 

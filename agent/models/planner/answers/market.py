@@ -1,5 +1,6 @@
 """Prices and interruption risk, with what is not known said."""
 
+import re
 from typing import Any
 
 from agent.models.planner.answers.common import (
@@ -58,7 +59,9 @@ def _subjects(walk: Walk) -> list[str] | None:
     question = walk.question
     named_ones = [*question.found.types, *question.fleets]
     if named_ones:
-        return named_ones[:MAX_FLEETS]
+        cheaper = re.search(r"cheaper|alternative|instead|더\s?싼|더\s?저렴|대안|대체", question.text.lower())
+        more = [t for u in question.found.types[:1] for t in alternatives(u)[:2]] if cheaper else []
+        return [*named_ones, *(t for t in more if t not in named_ones)][:MAX_FLEETS]
     if question.named.strangers:
         return []
     rows = fleet_rows(walk)

@@ -112,6 +112,17 @@ def unsupported(walk: Walk) -> list[str]:
     ]  # fmt: skip
 
 
+def setup(walk: Walk) -> list[str]:
+    return [
+        walk.say("Start read-only: `spotwarden doctor --iam` prints the least-privilege read and write documents; give the read one to a role or profile, then "
+                 "`spotwarden --profile NAME --region REGION chat --mode observe`. `spotwarden doctor` checks credentials, permissions, prices and the model. "
+                 "A language model is used when OPENAI_API_KEY or OPENAI_BASE_URL and SPOTWARDEN_MODEL are set; without them I answer.",
+                 "먼저 읽기 전용으로 시작하세요. `spotwarden doctor --iam`이 최소 권한 문서를 출력합니다. 읽기 문서를 역할이나 프로필에 붙인 뒤 "
+                 "`spotwarden --profile NAME --region REGION chat --mode observe`로 여세요. `spotwarden doctor`가 자격 증명, 권한, 가격, 모델을 점검합니다. "
+                 "OPENAI_API_KEY 또는 OPENAI_BASE_URL과 SPOTWARDEN_MODEL을 주면 언어 모델을 쓰고, 없으면 제가 답합니다.")
+    ]  # fmt: skip
+
+
 def cluster(walk: Walk) -> list[str]:
     return [
         walk.say("I cannot read files or other systems from the chat. What to check in a spot cluster: one type in one zone is one pool, so allow many; RunInstances has no "
