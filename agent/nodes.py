@@ -33,6 +33,7 @@ from tools.errors import (
     ApprovalNeeded,
     AuditBroken,
     CloudError,
+    DataError,
     Denied,
     Halted,
     JournalError,
@@ -46,7 +47,7 @@ from tools.records import Action, digest_of
 Emit = Callable[[Event], None]
 _ACTED_ON = frozenset({"allowed", "approved", "acting", "done", "failed", "unknown"})
 _REPLANS = 1
-_MAX_RATIONALE = 2_000
+_MAX_RATIONALE = 300
 
 
 class Cancelled(Exception):
@@ -247,8 +248,10 @@ class Walk:
         return None
 
     def _rationale(self, state: RunState) -> str:
-        turn = self.transcript.turn(state["run_id"], state["turn"])
-        return turn.text[:_MAX_RATIONALE] if turn else ""
+        """The question that led here, in one line: the person's own words say why better than the model's answer."""
+        asked = self.transcript.line(f"{state['run_id']}/0")
+        words = " ".join((asked.message.content if asked else "").split())
+        return f"asked: {words}"[:_MAX_RATIONALE]
 
     # 5 act
 
@@ -272,7 +275,7 @@ class Walk:
             return told(call, saved, {"status": "stale", "message": error.message, "hint": error.hint, "drift": drift})
         except (Denied, ApprovalNeeded, Halted) as error:
             return told(call, saved, {"status": "refused", "message": error.message, "hint": error.hint})
-        except CloudError as error:
+        except (CloudError, DataError) as error:
             return told(call, saved, {"status": "failed", "message": error.message, "hint": error.hint})
         emit(Acted(proposal_id=proposal_id, outcome=outcome))
         return told(call, self.journal.proposal(proposal_id), outcome_told(outcome))

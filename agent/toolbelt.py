@@ -105,7 +105,7 @@ class Toolbelt:
         tool = self._tools.get(call.tool)
         if tool is None:
             raise self._unknown(call.tool)
-        arguments = tool.parse(call.arguments)
+        arguments = tool.parse(call.arguments.encode("utf-8", "replace").decode())  # lone surrogates have no UTF-8
         if tool.effect == "read":
             return tool.call(self._desk, arguments)
         try:
@@ -117,6 +117,7 @@ class Toolbelt:
         return found
 
     def _unknown(self, name: str) -> UsageError:
+        name = name.encode("utf-8", "replace").decode()
         near = difflib.get_close_matches(name[:100], self._tools, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"the tools are {', '.join(self._tools) or 'none'}"
         return UsageError(f"there is no tool called {_clip(name, 60)!r}", hint=hint)
@@ -163,7 +164,7 @@ def _error_text(tool: str, error: SpotError) -> str:
     return canonical_json(
         {
             "ok": False,
-            "tool": _clip(tool, 100),
+            "tool": _clip(tool.encode("utf-8", "replace").decode(), 100),
             "kind": type(error).__name__,
             "error": _clip(error.message, 1_500),
             "hint": _clip(error.hint, 500),

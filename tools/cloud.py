@@ -141,7 +141,7 @@ class AuditReader(Protocol):
     """The journal, as tools may see it: search only."""
 
     def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
-        """Entries whose kind, actor or payload hold every word of the text, newest first; and how many were searched."""
+        """Entries whose kind, actor or payload hold every word, newest first; and how many were searched."""
         ...
 
 

@@ -24,7 +24,7 @@ from tui.screens.chat import ChatScreen
 from tui.screens.fleets import FleetsScreen
 from tui.screens.halt import HaltCard
 from tui.screens.help import HelpCard
-from tui.screens.room import HouseApp, consult, trouble_of
+from tui.screens.room import QUIET_SECONDS, HouseApp, consult, trouble_of
 from tui.theme import DARK, LIGHT
 from tui.widgets.glyphs import ASCII, UNICODE
 
@@ -62,9 +62,15 @@ class SpotwardenApp(HouseApp):
     ]
 
     def __init__(
-        self, house: House, *, ascii_only: bool = False, dark: bool = True, poll_seconds: float = POLL_SECONDS
+        self,
+        house: House,
+        *,
+        ascii_only: bool = False,
+        dark: bool = True,
+        poll_seconds: float = POLL_SECONDS,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
-        super().__init__(house, ASCII if ascii_only else UNICODE)
+        super().__init__(house, ASCII if ascii_only else UNICODE, quiet_seconds=quiet_seconds)
         self._dark = dark
         self._poll_seconds = poll_seconds
         self._quit_asked_at: float | None = None
@@ -193,6 +199,7 @@ class SpotwardenApp(HouseApp):
         self._leave(0)
 
     def _leave(self, code: int) -> None:
+        self.leaving = True
         chat = self._chat()
         if chat is not None:
             chat.leave()

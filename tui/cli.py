@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from tools.errors import SpotError
 from tui import __version__
-from tui.config import Settings, read_settings
+from tui.config import read_settings
 
 # name → (module under tui.commands, what it does)
 COMMANDS = {
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment] # the reader left: closing must not complain again
+        sys.stdout = None  # the reader left: closing must not complain again
         return 0
     except typer.TyperException as error:
         hint = "spotwarden --help lists the commands and options"
@@ -147,11 +147,6 @@ def _report(kind: str, message: str, hint: str, code: int, *, wants_json: bool) 
         print(json.dumps(document, ensure_ascii=False, indent=2))
     print(f"spotwarden: {message}" + (f"\n  → {hint}" if hint else ""), file=sys.stderr)
     return code
-
-
-def settings_of(ctx: typer.Context) -> Settings:
-    settings: Settings = ctx.obj
-    return settings
 
 
 def run() -> None:

@@ -132,5 +132,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def is_terminal() -> bool:
-    """True when a person is at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """True when a person is at both ends; the screens are drawn on stderr, as Textual does."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def settings_of(context: Any) -> Settings:
+    """What the front door put on a command's context."""
+    settings: Settings = context.obj
+    return settings

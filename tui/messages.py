@@ -15,7 +15,11 @@ from tools.records import AuditEntry, Fleet, FleetRisk, Inventory, PriceAnalysis
 from tui.house import Open, Saved, Verified
 
 
-class Told(Message):
+class FromWorker(Message):
+    """A worker has something to say; nobody listens any more once the app leaves."""
+
+
+class Told(FromWorker):
     """An event of the session."""
 
 
@@ -77,7 +81,7 @@ def telling(event: events.Event) -> Told:
 
 
 @dataclass
-class Trouble(Message):
+class Trouble(FromWorker):
     """Something failed that a person must know: what, and the way out."""
 
     message: str
@@ -85,7 +89,7 @@ class Trouble(Message):
 
 
 @dataclass
-class Pulse(Message):
+class Pulse(FromWorker):
     """How the house stands: what the title bar and the side panel show."""
 
     title: str
@@ -109,24 +113,24 @@ def expiry(saved: Saved) -> datetime:
 
 
 @dataclass
-class FleetSeen(Message):
+class FleetSeen(FromWorker):
     fleet: Fleet
     prices: PriceAnalysis
     risk: FleetRisk
 
 
 @dataclass
-class AuditSeen(Message):
+class AuditSeen(FromWorker):
     entries: Sequence[AuditEntry]
 
 
 @dataclass
-class ChainChecked(Message):
+class ChainChecked(FromWorker):
     verification: Verified
 
 
 @dataclass
-class Answered(Message):
+class Answered(FromWorker):
     """The house recorded a person's answer to a proposal (and acted, when it was a yes)."""
 
     saved: Saved
@@ -134,14 +138,14 @@ class Answered(Message):
 
 
 @dataclass
-class ProposalFound(Message):
+class ProposalFound(FromWorker):
     """A proposal was looked up to be shown."""
 
     saved: Saved
 
 
 @dataclass
-class Switched(Message):
+class Switched(FromWorker):
     """The kill switch was set, or lifted."""
 
     halted: bool

@@ -8,11 +8,8 @@ import asyncio
 import contextlib
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,61 +17,19 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 from openai.types.chat import ChatCompletionChunk
-from pydantic import Field
 
+from agent.models.budget import Budget, HostedLimits
+from agent.models.draft import Draft, estimate, take, used_tokens
 from agent.models.model import Delta, Message, ToolCall, Turn
 from agent.toolbelt import openai_tools
-from tools.errors import LimitReached, ModelError
-from tools.records import Money, Record
-from tools.tool import MAX_ARGUMENT_BYTES, Tool
+from tools.errors import ModelError
+from tools.tool import Tool
 
 OPENAI = "https://api.openai.com/v1"
 _MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-_MAX_TEXT = 256 * 1024
-_MAX_CALLS = 32
 _TICK_SECONDS = 0.05
 """how often stop() is looked at while the endpoint is silent"""
 _KEY_LIKE = re.compile(r"\b(?:sk|key|pk|gsk|xai)-[\w*.-]{6,}|Bearer\s+\S+", re.IGNORECASE)
-
-
-class HostedLimits(Record):
-    """What one HostedModel may use. None = not limited; an unknown price makes dollars unknown, and a dollar limit
-    without a price refuses: it could not be kept.
-    """
-
-    deadline_seconds: float = Field(default=120.0, gt=0)
-    """for one turn, every attempt and wait included"""
-    attempts: int = Field(default=4, ge=1, le=10)
-    max_output_tokens: int = Field(default=4096, ge=16)
-    tokens: int | None = Field(default=None, ge=0)
-    """prompt and completion, all turns together"""
-    usd: Money | None = Field(default=None, ge=0)
-    prompt_usd_per_million_tokens: Money | None = Field(default=None, ge=0)
-    completion_usd_per_million_tokens: Money | None = Field(default=None, ge=0)
-
-
-@dataclass
-class _Draft:
-    """An answer as it grows."""
-
-    text: list[str] = field(default_factory=list)
-    characters: int = 0
-    calls: dict[int, "_CallDraft"] = field(default_factory=dict)
-    finish: str | None = None
-    usage: tuple[int, int] | None = None
-    oversized: bool = False
-
-    @property
-    def begun(self) -> bool:
-        """Whether the endpoint worked for it, and will want to be paid."""
-        return bool(self.characters or self.calls or self.usage)
-
-
-@dataclass
-class _CallDraft:
-    call_id: str = ""
-    tool: str = ""
-    arguments: str = ""
 
 
 class _Trouble(Exception):
@@ -119,27 +74,26 @@ class HostedModel:
         self._model, self._where = model, host
         self._limits = limits or HostedLimits()
         self._wait, self._stopwatch = wait, stopwatch
-        self._lock = threading.Lock()
-        self._tokens, self._usd = 0, Decimal(0)
         self.name = f"{model} at {host}"
+        self._budget = Budget(self.name, self._limits)
 
     @property
-    def tokens_used(self) -> int:
-        return self._tokens
+    def tokensused_tokens(self) -> int:
+        return self._budget.tokens_used
 
     def respond(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, stop: Callable[[], bool]
     ) -> Iterator[Delta | Turn]:
         """One streamed turn. After words were streamed a failure is final: they cannot be taken back."""
         request = self._request(messages, tools)
-        prompt = _estimate(json.dumps(request, ensure_ascii=False))
-        started, draft = self._stopwatch(), _Draft()
+        prompt = estimate(json.dumps(request, ensure_ascii=False))
+        started, draft = self._stopwatch(), Draft()
         for attempt in range(1, self._limits.attempts + 1):
             if stop():
-                yield self._turn(_Draft(), 0)
+                yield self._turn(Draft(), 0)
                 return
-            reserved = self._reserve(prompt)
-            draft, paid = _Draft(), False
+            reserved = self._budget.reserve(prompt)
+            draft, paid = Draft(), False
             try:
                 yield from self._stream(request, draft, started, stop)
                 paid = True
@@ -149,54 +103,20 @@ class HostedModel:
                     raise self._failure(trouble, attempt) from None
                 self._pause(trouble, attempt, started, stop)
             finally:
-                self._settle(reserved, draft, prompt, paid=paid or draft.begun)
+                self._budget.settle(reserved, used_tokens(draft, prompt) if paid or draft.begun else (0, 0))
         if stop() and draft.finish is None:
             draft.calls.clear()  # half a call is no call
         yield self._turn(draft, prompt)
 
-    # the budget
+    @property
+    def tokens_used(self) -> int:
+        return self._budget.tokens_used
 
-    def _reserve(self, prompt: int) -> tuple[int, Decimal]:
-        """Take the most that a call can cost before it is made. Raises LimitReached."""
-        limits = self._limits
-        tokens = prompt + limits.max_output_tokens
-        usd = self._price(prompt, limits.max_output_tokens)
-        if limits.usd is not None and usd is None:
-            raise LimitReached("a dollar limit is set and the model's price is unknown", hint="set the price per token")
-        with self._lock:
-            if limits.tokens is not None and self._tokens + tokens > limits.tokens:
-                raise LimitReached(
-                    f"{self.name}: {self._tokens:,} of {limits.tokens:,} tokens used, the next call may take {tokens:,}",
-                    hint="raise the token limit, or use the offline planner",
-                )
-            if limits.usd is not None and usd is not None and self._usd + usd > limits.usd:
-                raise LimitReached(
-                    f"{self.name}: ${self._usd:.4f} of ${limits.usd:.4f} used, the next call may cost ${usd:.4f}",
-                    hint="raise the dollar limit, or use the offline planner",
-                )
-            self._tokens += tokens
-            self._usd += usd or 0
-        return tokens, usd or Decimal(0)
+    # the answer
 
-    def _settle(self, reserved: tuple[int, Decimal], draft: _Draft, prompt: int, *, paid: bool) -> None:
-        """Give back what the call did not use; a refused call costs nothing."""
-        used = _used(draft, prompt) if paid else (0, 0)
-        with self._lock:
-            self._tokens += sum(used) - reserved[0]
-            self._usd += (self._price(*used) or Decimal(0)) - reserved[1]
-
-    def _price(self, prompt: int, completion: int) -> Decimal | None:
-        per_prompt, per_completion = (
-            self._limits.prompt_usd_per_million_tokens,
-            self._limits.completion_usd_per_million_tokens,
-        )
-        if per_prompt is None or per_completion is None:
-            return None
-        return (prompt * per_prompt + completion * per_completion) / 1_000_000
-
-    def _turn(self, draft: _Draft, prompt: int) -> Turn:
-        used = _used(draft, prompt) if prompt else (0, 0)
-        usd = self._price(*used)
+    def _turn(self, draft: Draft, prompt: int) -> Turn:
+        used = used_tokens(draft, prompt) if prompt else (0, 0)
+        usd = self._budget.price(*used)
         calls = tuple(
             ToolCall(call_id=c.call_id or f"call-{index}", tool=c.tool, arguments=c.arguments)
             for index, c in sorted(draft.calls.items())
@@ -222,7 +142,7 @@ class HostedModel:
         return {**request, "tools": openai_tools(tools)} if tools else request
 
     def _stream(
-        self, request: dict[str, Any], draft: _Draft, started: float, stop: Callable[[], bool]
+        self, request: dict[str, Any], draft: Draft, started: float, stop: Callable[[], bool]
     ) -> Iterator[Delta]:
         """One attempt, on an event loop of its own, so that silence can be looked away from. Raises _Trouble."""
         with _Loop() as loop:
@@ -235,7 +155,7 @@ class HostedModel:
                     chunk = self._await(loop, _next(stream), started, stop)
                     if chunk is None:
                         break
-                    piece = _taken(draft, chunk)
+                    piece = take(draft, chunk)
                     if piece:
                         yield Delta(text=piece)
                     if draft.oversized:
@@ -297,7 +217,10 @@ class HostedModel:
         return _KEY_LIKE.sub("***", text.replace(self._key, "***"))
 
     def _pause(self, trouble: _Trouble, attempt: int, started: float, stop: Callable[[], bool]) -> None:
-        """Wait in small pieces: what the endpoint asked for, else 0.5, 1, 2, … s. Raises ModelError past the deadline."""
+        """Wait in small pieces: what the endpoint asked for, else 0.5, 1, 2, … s.
+
+        Raises  ModelError: the wait would pass the deadline
+        """
         seconds = min(trouble.after if trouble.after is not None else 0.5 * 2 ** (attempt - 1), 60.0)
         if self._stopwatch() - started + seconds > self._limits.deadline_seconds:
             raise self._failure(trouble, attempt) from None
@@ -356,50 +279,7 @@ async def _bounded(response: httpx2.Response) -> None:
     response.stream = _Bounded(response.stream)
 
 
-def _taken(draft: _Draft, chunk: Any) -> str:
-    """Put one chunk into the draft; the words in it. Tolerant of what servers leave out. Raises _Trouble."""
-    usage = getattr(chunk, "usage", None)
-    if usage is not None:
-        counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-        if all(isinstance(c, int) and c >= 0 for c in counts):
-            draft.usage = (int(counts[0] or 0), int(counts[1] or 0))
-    choices = getattr(chunk, "choices", None)
-    if not isinstance(choices, list) or not choices:
-        return ""
-    choice = choices[0]
-    draft.finish = getattr(choice, "finish_reason", None) or draft.finish
-    delta = getattr(choice, "delta", None)
-    calls = getattr(delta, "tool_calls", None)
-    for call in calls if isinstance(calls, list) else ():
-        _take_call(draft, call)
-    text = getattr(delta, "content", None) or getattr(delta, "refusal", None)
-    if not isinstance(text, str) or not text:
-        return ""
-    text = text[: max(0, _MAX_TEXT - draft.characters)]
-    draft.oversized = draft.oversized or draft.characters + len(text) >= _MAX_TEXT
-    draft.text.append(text)
-    draft.characters += len(text)
-    return text
-
-
-def _take_call(draft: _Draft, piece: Any) -> None:
-    """Assemble a tool call. One whose arguments pass the limit keeps one character too many, so that it is refused."""
-    index = piece.index if isinstance(getattr(piece, "index", None), int) else max(draft.calls, default=0)
-    if index not in draft.calls and len(draft.calls) >= _MAX_CALLS:
-        draft.oversized = True
-        return
-    call = draft.calls.setdefault(index, _CallDraft())
-    call.call_id = str(getattr(piece, "id", None) or call.call_id)[:255]
-    function = getattr(piece, "function", None)
-    name, arguments = getattr(function, "name", None), getattr(function, "arguments", None)
-    call.tool = (call.tool + name)[:255] if isinstance(name, str) and name != call.tool else call.tool
-    if isinstance(arguments, str):
-        room = MAX_ARGUMENT_BYTES + 1 - len(call.arguments)
-        call.arguments += arguments[: max(0, room)]
-        draft.oversized = draft.oversized or len(arguments) >= room
-
-
-def _check_whole(draft: _Draft) -> None:
+def _check_whole(draft: Draft) -> None:
     if draft.finish is None:
         raise _Trouble(
             f"the answer broke off after {draft.characters:,} characters and {len(draft.calls)} tool calls",
@@ -435,7 +315,7 @@ def _understood(error: openai.OpenAIError) -> _Trouble:
     return _Trouble(f"the endpoint reported: {_short(str(error))}", hint="try again, or another model", again=True)
 
 
-def _status(error: openai.APIStatusError) -> _Trouble:
+def _status(error: openai.APIStatusError) -> _Trouble:  # noqa: PLR0911 - one return a case
     code, said = error.status_code, _short(str(error.message))
     what = f"HTTP {code}: {said}"
     if code == 401:
@@ -455,8 +335,12 @@ def _status(error: openai.APIStatusError) -> _Trouble:
         hint = "the account's quota is used up" if quota else "too many requests: wait a little"
         return _Trouble(what, hint=f"{hint}, or use the offline planner", again=not quota, after=_retry_after(error))
     if code >= 500 or code in {408, 409}:
-        return _Trouble(what, hint="the endpoint is failing: try again later, or use the offline planner", again=True,
-                        after=_retry_after(error))  # fmt: skip
+        return _Trouble(
+            what,
+            hint="the endpoint is failing: try again later, or use the offline planner",
+            again=True,
+            after=_retry_after(error),
+        )
     return _Trouble(what, hint="the endpoint refused the request: check the model and its limits", again=False)
 
 
@@ -479,19 +363,6 @@ def _on_the_wire(message: Message) -> dict[str, Any]:
     if message.tool_call_id is not None:
         out["tool_call_id"] = message.tool_call_id
     return out
-
-
-def _used(draft: _Draft, prompt: int) -> tuple[int, int]:
-    """(prompt, completion) tokens: as the endpoint says, else estimated."""
-    if draft.usage is not None:
-        return draft.usage
-    arguments = "".join(c.arguments for c in draft.calls.values())
-    return prompt, _estimate("".join(draft.text) + arguments)
-
-
-def _estimate(text: str) -> int:
-    """Tokens of a text, rather too many: three bytes to one."""
-    return len(text.encode("utf-8", "replace")) // 3 + 1
 
 
 def _short(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from agent.models.model import Delta, Message, ToolCall, Turn
-from agent.models.planner.answers import changes, fleets, market, money, records, recovery, words
+from agent.models.planner.answers import changes, fleets, market, money, plans, records, recovery, words
 from agent.models.planner.answers.common import fleet_rows, guesses, rows_of
 from agent.models.planner.conversation import Exchange, exchanges
 from agent.models.planner.figures import Lang
@@ -38,9 +38,9 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "audit": records.audit,
     "audit-check": records.audit_check,
     "change": changes.change,
-    "confirm": changes.confirm,
-    "rollback": changes.rollback,
-    "advice": changes.advice,
+    "confirm": plans.confirm,
+    "rollback": plans.rollback,
+    "advice": plans.advice,
     "help": words.help_text,
     "thanks": words.thanks,
     "max-price": words.max_price,

@@ -64,6 +64,14 @@ def test_desired_above_max_is_refused(account, aws, call):
     assert len(account.effects()) == before
 
 
+def test_an_update_of_the_size_keeps_the_mix(account, aws):
+    before = aws.group("web-canary")["MixedInstancesPolicy"]
+    aws("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web-canary", DesiredCapacity=10, MaxSize=22)
+    after = aws.group("web-canary")
+    assert after["MixedInstancesPolicy"] == before
+    assert after["MaxSize"] == 22
+
+
 def test_a_bogus_instance_type_is_refused(aws):
     template = {"Overrides": [{"InstanceType": "m99.huge"}]}
     with pytest.raises(ClientError, match=r"m99\.huge"):

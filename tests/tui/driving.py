@@ -11,16 +11,16 @@ from tests.tui.house import PaperHouse
 from tui.app import SpotwardenApp
 
 WAIT_SECONDS = 10.0
-QUIET = 0.45
-"""longer than the card's own quiet time"""
+BRISK = 0.05
+"""the card's quiet time where a test is not about it"""
 
 
 @asynccontextmanager
 async def opened(
-    house: PaperHouse, size: tuple[int, int] = (120, 40), *, ascii_only: bool = False
+    house: PaperHouse, size: tuple[int, int] = (120, 40), *, ascii_only: bool = False, quiet: float = BRISK
 ) -> AsyncIterator[Pilot[Any]]:
     """The app with its first look at the house done."""
-    app = SpotwardenApp(house, ascii_only=ascii_only, poll_seconds=3600)
+    app = SpotwardenApp(house, ascii_only=ascii_only, poll_seconds=3600, quiet_seconds=quiet)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.pulse is not None)
         await pilot.pause()

@@ -22,7 +22,7 @@ async def test_a_proposal_is_asked_for_approved_done_and_in_the_audit(account, t
     with open_house(settings, account) as house:
         async with opened(house) as pilot:
             assert "DEMO" in seen(pilot)
-            await ask(pilot, "make ml-train safer")
+            await ask(pilot, "set the allocation strategy of ml-train to price-capacity-optimized")
             await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalCard) and pilot.app.screen.armed)
             assert not [e for e in account.effects() if e["service"] == "autoscaling"]
             await pilot.press("y")

@@ -69,7 +69,7 @@ def preview(action: Action, fleet: Fleet, *, prices: AccountPrices, now: datetim
         added_cost_usd_per_day=None if money.added_usd_per_hour is None else money.added_usd_per_hour * HOURS_A_DAY,
         risk_before=_risk(bought(fleet), prices),
         risk_after=_risk(after, prices),
-        reversible=not moved.ends,
+        reversible=isinstance(action, ChangeFleet),  # the settings can be set back; an instance that ended cannot
         calls=_calls(action) if changes else (),
         warnings=_warnings(action, fleet, moved, money),
         price_as_of=prices.oldest,

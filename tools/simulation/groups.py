@@ -107,7 +107,8 @@ class GroupActions:
         template = response._get_param("LaunchTemplate", {})
         if policy and template:
             raise ValidationError("Only one of LaunchTemplate and MixedInstancesPolicy can be specified.")
-        merged = _merged(group.mixed_instances_policy, policy, group) if policy else None
+        kept = None if template else group.mixed_instances_policy
+        merged = _merged(kept, policy or {}, group) if policy or kept else None
         if merged:
             _check_policy(merged)
         group.update(
@@ -121,7 +122,7 @@ class GroupActions:
             health_check_period=response._get_int_param("HealthCheckGracePeriod"),
             health_check_type=response._get_param("HealthCheckType"),
             new_instances_protected_from_scale_in=response._get_bool_param("NewInstancesProtectedFromScaleIn", None),
-            mixed_instances_policy=merged or (None if template else group.mixed_instances_policy),
+            mixed_instances_policy=merged,
         )
         rebalance = response._get_bool_param("CapacityRebalance", None)
         if rebalance is not None:

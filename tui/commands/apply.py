@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.cli import settings_of
-from tui.config import Settings, is_terminal
+from tui.config import Settings, is_terminal, settings_of
 
 if TYPE_CHECKING:
     from agent.journal.records import SavedProposal

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tools.errors import UsageError
-from tui.cli import settings_of
 
 if TYPE_CHECKING:
     from agent.journal.verify import Verification
     from tools.records import AuditEntry
-    from tui.config import Settings
+    from tui.config import Settings, settings_of
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 EXIT_NOT_VERIFIED = 5

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.cli import settings_of
-from tui.config import Settings, is_terminal
+from tui.config import Settings, is_terminal, settings_of
 
 if TYPE_CHECKING:
     from tui.opening import House
@@ -53,13 +52,18 @@ def chat(
         house.resume_conversation(resume)
         if question is not None:
             raise typer.Exit(_one_shot(settings, house, question))
-        if not is_terminal():
-            raise UsageError("chat needs a terminal", hint='for one question: spotwarden chat -p "where is the money?"')
         open_app(house, settings)
 
 
 def open_app(house: "House", settings: Settings) -> None:
-    """The Textual app on an open house."""
+    """The Textual app on an open house. Raises UsageError: nobody sits at a terminal."""
+    from tools.errors import UsageError
+
+    if not is_terminal():
+        raise UsageError(
+            "the app needs a terminal on stdin, stdout and stderr",
+            hint='for one question: spotwarden chat -p "where is the money?"; for the tour: spotwarden demo --headless',
+        )
     from tui.app import SpotwardenApp
 
     if not settings.color:

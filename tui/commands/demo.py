@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.cli import settings_of
-from tui.config import Settings
+from tui.config import Settings, settings_of
 
 if TYPE_CHECKING:
     from tools.simulation.client import SimulatedAccount
@@ -77,10 +76,11 @@ def _tour(settings: Settings, account: "SimulatedAccount", *, scenario: str, see
 
 
 def _open_terminal(settings: Settings, account: "SimulatedAccount") -> None:
+    from tui.background import DemoBackground
     from tui.commands.chat import open_app
     from tui.opening import open_house
 
-    with open_house(settings, account) as house:
+    with open_house(settings, account) as house, DemoBackground(house, account):
         open_app(house, settings)
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.cli import settings_of
-from tui.config import Settings
+from tui.config import Settings, settings_of
 
 if TYPE_CHECKING:
     from tui.opening import House

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tui.cli import settings_of
+from tui.config import settings_of
 
 app = typer.Typer(rich_markup_mode=None)
 

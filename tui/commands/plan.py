@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.cli import settings_of
+from tui.config import settings_of
 
 if TYPE_CHECKING:
     from agent.journal.records import SavedProposal

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from tools.errors import PolicyError, UsageError
-from tui.cli import settings_of
 
 if TYPE_CHECKING:
     from policies.document import Policy
     from policies.records import Decision
-    from tui.config import Settings
+    from tui.config import Settings, settings_of
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 DEFAULT_FILE = Path("spotwarden-policy.yaml")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.cli import settings_of
-from tui.config import Settings
+from tui.config import Settings, settings_of
 
 if TYPE_CHECKING:
     from agent.autonomy import Daemon, Round

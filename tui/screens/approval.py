@@ -20,7 +20,6 @@ from tui.screens.approvals import left
 from tui.screens.room import CROWDED_HEIGHT, CROWDED_WIDTH, Card
 from tui.widgets import card_words
 
-QUIET_SECONDS = 0.3
 NAME_NEEDED_ABOVE = 0.2
 """share of the fleet's instances that would be replaced"""
 _AROUND_BODY = 9
@@ -112,7 +111,7 @@ class ApprovalCard(Card):
         self.armed = False
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(QUIET_SECONDS, self._arm)
+        self._timer = self.set_timer(self.hosting.quiet_seconds, self._arm)
 
     def _arm(self) -> None:
         self.armed = True

@@ -231,13 +231,15 @@ class ChatScreen(Room):
 
     async def _mount(self, widget: Widget) -> None:
         talk = self.query_one("#talk", VerticalScroll)
-        talk.anchor()
-        await talk.mount(widget)
+        if talk.is_attached:
+            talk.anchor()
+            await talk.mount(widget)
 
     def _say(self, widget: Widget) -> None:
         talk = self.query_one("#talk", VerticalScroll)
-        talk.anchor()
-        talk.mount(widget)
+        if talk.is_attached:
+            talk.anchor()
+            talk.mount(widget)
 
     def _status(self, words: str) -> None:
         self.query_one("#status", Static).update(Content.styled(words, "$muted"))

@@ -19,7 +19,7 @@ from textual.worker import Worker, WorkerState
 from policies.records import Decision, Proposal
 from tools.errors import SpotError
 from tui.house import House
-from tui.messages import Pulse, Trouble
+from tui.messages import FromWorker, Pulse, Trouble
 from tui.safe_text import plain, safe_text
 from tui.widgets.glyphs import Glyphs
 from tui.widgets.title import TabBar, TitleBar
@@ -28,6 +28,8 @@ WIDTHS: list[tuple[int, str]] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
 HEIGHTS: list[tuple[int, str]] = [(0, "-flat"), (16, "-low"), (20, "-tall")]
 CROWDED_HEIGHT = 16
 REPEAT_SECONDS = 30.0
+QUIET_SECONDS = 0.3
+"""how long no key may come before an approval card listens"""
 CROWDED_WIDTH = 60
 
 
@@ -38,11 +40,15 @@ class HouseApp(App[int]):
     glyphs: Glyphs
     pulse: Pulse | None
     pulse_signal: Signal[Pulse]
+    quiet_seconds: float
+    leaving: bool = False
+    """True from the moment the app was told to close"""
 
-    def __init__(self, house: House, glyphs: Glyphs) -> None:
+    def __init__(self, house: House, glyphs: Glyphs, *, quiet_seconds: float = QUIET_SECONDS) -> None:
         super().__init__()
         self.house = house
         self.glyphs = glyphs
+        self.quiet_seconds = quiet_seconds
         self.pulse = None
         self.pulse_signal = Signal(self, "pulse")
         self._now = datetime.max.replace(tzinfo=UTC)  # no clock heard yet: nothing can be approved
@@ -165,6 +171,11 @@ class Room(Asking, Screen[None]):
 
     def compose_body(self) -> ComposeResult:
         yield from ()
+
+    def check_message_enabled(self, message: Message) -> bool:
+        """A worker that ends while the app closes finds no widgets to show it on."""
+        late = isinstance(message, FromWorker) and self.hosting.leaving
+        return not late and super().check_message_enabled(message)
 
     def on_mount(self) -> None:
         self.hosting.pulse_signal.subscribe(self, self._pulse)

@@ -34,9 +34,11 @@ _NAMED_PERIODS = (
 STRATEGIES = (
     ("price-capacity-optimized", r"price[\s_-]*capacity[\s_-]*optimi[sz]ed|\bpco\b|가격[\s-]*용량[\s-]*최적화"),
     ("capacity-optimized-prioritized", r"(?<!price-)capacity[\s_-]*optimi[sz]ed[\s_-]*prioriti[sz]ed"),
-    ("capacity-optimized", r"(?<!price-)(?<!price )capacity[\s_-]*optimi[sz]ed(?![\s_-]*prior)|(?<!가격 )용량\s*최적화"),
+    ("capacity-optimized", r"(?<!price-)(?<!price )capacity[\s_-]*optimi[sz]ed(?![\s_-]*prior)"),
+    ("capacity-optimized", r"(?<!가격 )용량\s*최적화"),
     ("lowest-price", r"lowest[\s_-]*price|최저\s*가(?:격)?"),
-    ("diversified", r"diversified (?:allocation )?strategy|(?:to|as|use) diversified\b|strategy (?:to )?diversified|diversified로"),
+    ("diversified", (r"diversified (?:allocation )?strategy|(?:to|as|use) diversified\b|strategy (?:to )?diversified"
+                    r"|diversified로")),
 )  # fmt: skip
 _PARTICLE = r"(?:을|를|은|는|이|가|도|만)?"
 _TO = r"(?:to|at|=|:|→|of|is|as)?"
@@ -141,14 +143,18 @@ def change(text: str) -> Change:
 def _base_by(text: str) -> int | None:
     """The base so many more or less: «lower the base by 1», «base 하나 줄여줘»."""
     found = re.search(
-        r"\b(raise|increase|bump|lower|reduce|decrease|drop|cut)\b[^.;]{0,40}\bbase\b[^.;]{0,20}\bby\s+(\d+|one|two|three)",
+        r"\b(raise|increase|bump|lower|reduce|decrease|drop"
+        r"|cut)\b[^.;]{0,40}\bbase\b[^.;]{0,20}\bby\s+(\d+|one|two|three)",
         text,
     )
     if found:
         amount = int(_count(found.group(2)))
         return amount if re.match(r"raise|increase|bump", found.group(1)) else -amount
     found = re.search(
-        r"base(?:를|을|는)?\s*(하나|둘|한|두|세|\d+)\s*(?:대|개)?(?:만큼|만|씩|를|을)?\s*(?:더\s*)?(줄|낮|내려|내리|빼|늘|올|추가)",
+        (
+            r"base(?:를|을|는)?\s*(하나|둘|한|두|세|\d+)\s*(?:대|개)?(?:만큼|만|씩|를|을)?\s*(?:더\s*)?(줄"
+            r"|낮|내려|내리|빼|늘|올|추가)"
+        ),
         text,
     )
     if not found:
@@ -173,9 +179,15 @@ def _base(text: str) -> int | None:
     return _first(
         (
             rf"\bbase(?:[\s_-]*capacity|\s*용량)?\s*{_PARTICLE}\s*{_FROM}{_TO}\s*(\d+){unit}",
-            rf"\bbase(?:[\s_-]*capacity|\s*용량)?(?:\s+(?:of|for|on|in)\s+[\w.-]+)?\s+{_FROM}(?:to|at|=|→)\s*(\d+){unit}",
+            (
+                rf"\bbase(?:[\s_-]*capacity|\s*용량)?(?:\s+(?:of|for|on|in)\s+[\w.-]+)?\s+{_FROM}(?:to|at|="
+                rf"|→)\s*(\d+){unit}"
+            ),
             rf"(\d+){unit}\s*(?:대|개)?\s*(?:instances?\s*)?(?:as|for)\s*(?:the\s*)?(?:on-demand\s*)?base",
-            rf"(?:at least|minimum(?: of)?|keep|guarantee|always|최소|적어도|항상)\s*(\d+){unit}\s*(?:대|개)?\s*(?:의)?\s*(?:instances?\s*)?(?:on\s*)?on-demand",
+            (
+                rf"(?:at least|minimum(?: of)?|keep|guarantee|always|최소|적어도|항상)\s*(\d+){unit}\s*(?:대"
+                r"|개)?\s*(?:의)?\s*(?:instances?\s*)?(?:on\s*)?on-demand"
+            ),
             rf"on-demand\s*(?:instances?|인스턴스|nodes?)?\s*{_PARTICLE}\s*(?:최소|적어도|at least|항상)\s*(\d+){unit}",
             rf"on-demand\s*(?:인스턴스)?\s*{_PARTICLE}\s*(\d+)\s*(?:대|개)",
         ),
@@ -183,7 +195,7 @@ def _base(text: str) -> int | None:
     )
 
 
-def _spot_percent(text: str) -> int | None:
+def _spot_percent(text: str) -> int | None:  # noqa: PLR0911 - one return a case
     """Percent of capacity above the base that is spot."""
     if re.search(r"max(?:imum)?[\s-]*(?:spot[\s-]*)?price|price cap|\bbid|최대\s?가격|상한가|입찰", text):
         return None
@@ -211,18 +223,22 @@ def _spot_percent(text: str) -> int | None:
     if on_demand is not None:
         return 100 - on_demand
     if re.search(
-        r"(?:all|fully|entirely|only|purely|completely|전부|모두|다|전량|100프로)\s*(?:on\s+|to\s+|use\s+|in\s+)?spot|spot[\s-]*only|spot(?:으로|로|으로만)\s?만|spot만",
+        r"(?:all|fully|entirely|only|purely|completely|전부|모두|다|전량|100프로)\s*(?:on\s+|to\s+|use\s+"
+        r"|in\s+)?spot|spot[\s-]*only|spot(?:으로|로|으로만)\s?만|spot만",
         text,
     ):
         return 100
     if re.search(
-        r"(?:all|fully|entirely|only|purely|completely|전부|모두|다|전량)\s*(?:on\s+|to\s+|use\s+|in\s+)?on-demand|on-demand[\s-]*only|on-demand(?:로|으로)\s?만|on-demand만",
+        r"(?:all|fully|entirely|only|purely|completely|전부|모두|다|전량)\s*(?:on\s+|to\s+|use\s+"
+        r"|in\s+)?on-demand|on-demand[\s-]*only|on-demand(?:로|으로)\s?만|on-demand만",
         text,
     ):
         return 0
     moved = re.search(
-        r"\b(?:move|switch|migrate|put|convert|run|shift|moved|switched|migrated|ran|moving|running)\b[^.;,]{0,40}\b(?:to|on|onto|into|over to)\s+"
-        r"(spot|on-demand)\b(?! (?:price|base|share|capacity|percent))|(spot|on-demand)(?:으로|로)\s*(?:다\s*|전부\s*|모두\s*)?(?:옮|돌[려리]|바꾸|바꿔|전환|이전|이동)",
+        r"\b(?:move|switch|migrate|put|convert|run|shift|moved|switched|migrated|ran|moving"
+        r"|running)\b[^.;,]{0,40}\b(?:to|on|onto|into|over to)\s+"
+        r"(spot|on-demand)\b(?! (?:price|base|share|capacity|percent))|(spot|on-demand)(?:으로|로)\s*(?:다\s*"
+        r"|전부\s*|모두\s*)?(?:옮|돌[려리]|바꾸|바꿔|전환|이전|이동)",
         text,
     )
     if moved:
@@ -241,13 +257,19 @@ def _desired(text: str) -> int | None:
     )
     found = _first(
         (
-            rf"desired(?:[\s_-]*(?:capacity|count|size))?(?:\s+(?:of|for)\s+[\w.-]+)?\s*{_PARTICLE}\s*{_FROM}{_TO}\s*(\d+){stop}",
+            (
+                r"desired(?:[\s_-]*(?:capacity|count|size))?(?:\s+(?:of"
+                rf"|for)\s+[\w.-]+)?\s*{_PARTICLE}\s*{_FROM}{_TO}\s*(\d+){stop}"
+            ),
             rf"\b(?:scale|resize|grow|shrink|size|expand)\b[^.;?%]*?\b(?:to|=|→|at)\s*(\d+){stop}",
             rf"(?:용량|대수|인스턴스|인스턴스 수|노드|규모|희망 용량)\s*{_PARTICLE}\s*{_FROM}(\d+)\s*(?:대|개)?{stop}",
-            rf"(\d+)\s*(?:대|개)\s*(?:로|까지|으로)",
-            rf"(?:to|at|run|have|need)\s+(\d+)\s+(?:instances|nodes|machines|workers|servers|replicas|boxes|vms|units)",
+            r"(\d+)\s*(?:대|개)\s*(?:로|까지|으로)",
+            r"(?:to|at|run|have|need)\s+(\d+)\s+(?:instances|nodes|machines|workers|servers|replicas|boxes|vms|units)",
             rf"(?:스케일|확장|축소)[^.?]*?(\d+){stop}",
-            rf"(?:scale|increase|decrease|reduce|raise|lower|bring|take|set)\s+(?:the\s+)?(?:[\w.-]+\s+){{1,4}}(?:down\s+|up\s+)?to\s+(\d+){stop}",
+            (
+                r"(?:scale|increase|decrease|reduce|raise|lower|bring|take"
+                rf"|set)\s+(?:the\s+)?(?:[\w.-]+\s+){{1,4}}(?:down\s+|up\s+)?to\s+(\d+){stop}"
+            ),
         ),
         text,
     )

@@ -7,18 +7,107 @@ from dataclasses import dataclass
 
 from agent.models.planner.text import bare, latin_part, normal, words
 
-_SOUNDS = {"배치": "batch", "렌더": "render", "렌더링": "render", "웹": "web", "카나리": "canary", "카나리아": "canary",
-           "학습": "training", "훈련": "training", "트레이닝": "training", "에이피아이": "api", "트레인": "train"}  # fmt: skip
+_SOUNDS = {
+    "배치": "batch",
+    "렌더": "render",
+    "렌더링": "render",
+    "웹": "web",
+    "카나리": "canary",
+    "카나리아": "canary",
+    "학습": "training",
+    "훈련": "training",
+    "트레이닝": "training",
+    "에이피아이": "api",
+    "트레인": "train",
+}
 _ORDINARY = frozenset(
-    "match patch watch catch latch bath back base basic beach tender reader sender border under order gender trend "
-    "train trains trained training work works core cores web app data prod dev test main job jobs fleet fleets spot "
-    "type types zone zones price prices last list risk cost costs save safe more less most mine make that this what "
-    "when which there their then than them they have has name named both each other others render rendered api".split()
+    [
+        "match",
+        "patch",
+        "watch",
+        "catch",
+        "latch",
+        "bath",
+        "back",
+        "base",
+        "basic",
+        "beach",
+        "tender",
+        "reader",
+        "sender",
+        "border",
+        "under",
+        "order",
+        "gender",
+        "trend",
+        "train",
+        "trains",
+        "trained",
+        "training",
+        "work",
+        "works",
+        "core",
+        "cores",
+        "web",
+        "app",
+        "data",
+        "prod",
+        "dev",
+        "test",
+        "main",
+        "job",
+        "jobs",
+        "fleet",
+        "fleets",
+        "spot",
+        "type",
+        "types",
+        "zone",
+        "zones",
+        "price",
+        "prices",
+        "last",
+        "list",
+        "risk",
+        "cost",
+        "costs",
+        "save",
+        "safe",
+        "more",
+        "less",
+        "most",
+        "mine",
+        "make",
+        "that",
+        "this",
+        "what",
+        "when",
+        "which",
+        "there",
+        "their",
+        "then",
+        "than",
+        "them",
+        "they",
+        "have",
+        "has",
+        "name",
+        "named",
+        "both",
+        "each",
+        "other",
+        "others",
+        "render",
+        "rendered",
+        "api",
+    ]
 )
 _NOT_NAMES = re.compile(
     r"on-demand|spot|price-capacity-optimized|capacity-optimized(?:-prioritized)?|lowest-price|savings-plan|"
-    r"what-if|dry-run|max-price|as-of|read-only|auto-pilot|multi-az|\d[\d.,-]*|[a-z]{2}-[a-z]+-\d[a-z]?|[a-z]{3,4}\d-az\d|"
-    r"i-[0-9a-f]+|two-minute|real-time|long-term|short-term|right-now|up-to-date|high-risk|low-risk|at-risk|vs|per-hour|"
+    r"what-if|dry-run|max-price|as-of|read-only|auto-pilot|multi-az|\d[\d.,-]*"
+    r"|[a-z]{2}-[a-z]+-\d[a-z]?|[a-z]{3,4}\d-az\d|"
+    r"i-[0-9a-f]+|two-minute|real-time|long-term|short-term|right-now|up-to-date|high-risk|low-risk"
+    r"|at-risk|vs|per-hour|"
     r"single-az|pre-empted|spot-heavy|roll-back|rollback|re-balance|year-long|one-year|three-year|cost-effective|"
     r"hands-off|kick-off|follow-up|built-in|set-up|stand-in|non-prod|pre-emption|per-instance|instance-hours?|ckpt-.*|"
     r"full-time|night-time|back-up|spotwarden-guard|auto-scaling|e-mail|[a-z]*-?optimi[sz]ed|day-to-day"
@@ -125,7 +214,14 @@ def _looks_like_a_name(word: str, text: str) -> bool:
     if word in _ORDINARY or not re.fullmatch(r"[a-z][a-z0-9_-]+", word):
         return False
     quoted = re.escape(word)
-    return re.search(rf"\bfleet (?:called |named )?['\"]?{quoted}\b|['\"]{quoted}['\"]|\b(?:make|protect|diversify|scale|describe|restore) {quoted}\b", text) is not None and word not in {
-        "called", "named", "is", "are", "with", "has", "and", "the", "our", "all", "every", "everything", "names", "sure",
-        "down", "out", "back", "from", "last", "your", "you", "yourself", "its", "them", "myself", "something", "things",
-    }  # fmt: skip
+    called = (
+        rf"\bfleet (?:called |named )?['\"]?{quoted}\b|['\"]{quoted}['\"]"
+        rf"|\b(?:make|protect|diversify|scale|describe|restore) {quoted}\b"
+    )
+    return re.search(called, text) is not None and not _FUNCTION_WORDS.fullmatch(word)
+
+
+_FUNCTION_WORDS = re.compile(
+    r"called|named|is|are|with|has|and|the|our|all|every|everything|names|sure|down|out|back|from|last|your|you|"
+    r"yourself|its|them|myself|something|things|up|it|to|for|of|in|on|at|we|they|use|now|please|my|a|an"
+)

@@ -12,10 +12,15 @@ from agent.models.planner.names import Named, likely_names, named_fleets
 from agent.models.planner.text import language, normal
 
 _AGAIN = re.compile(
-    r"^(?:and|so|then|ok(?:ay)?|now|also|what about|how about|same (?:for|with)|그럼|그러면|그리고|또|근데|그렇다면|혹시)\b|^(?:그럼|그러면|그리고|근데)"
-    r"|\b(?:it|its|that one|this one|that fleet|this fleet|the same|them)\b|그거|그것|그 fleet|이거|거기|해당|같은|그건|얘|걔"
+    r"^(?:and|so|then|ok(?:ay)?|now|also|what about|how about|same (?:for|with)|그럼|그러면|그리고|또|근데|그렇다면"
+    r"|혹시)\b|^(?:그럼|그러면|그리고|근데)"
+    r"|\b(?:it|its|that one|this one|that fleet|this fleet|the same|them)\b|그거|그것|그 fleet|이거"
+    r"|거기|해당|같은|그건|얘|걔"
 )
-_WHY = re.compile(r"^(?:but |and |so )?(?:why|how come|how so|what for|왜(?:요|죠|지|그래|그런데|그렇지|그렇죠)?|어째서|이유(?:는|가)?(?:\s?뭐)?[가-힣]*|근거[가-힣]*)(?: (?:is|was|that|so|not|이야|죠|그래|그런|그렇게)\b.{0,20})?[\s?!.]*$")  # fmt: skip
+_WHY = re.compile(r"^(?:but |and |so )?(?:why|how come|how so|what for|왜(?:요|죠|지|그래|그런데|그렇지|그렇죠)?"
+                  r"|어째서|이유(?:는"
+                  r"|가)?(?:\s?뭐)?[가-힣]*|근거[가-힣]*)(?: (?:is|was|that|so|not|이야|죠|그래|그런"
+                  r"|그렇게)\b.{0,20})?[\s?!.]*$")  # fmt: skip
 _INHERITABLE = frozenset(
     [
         "costs",

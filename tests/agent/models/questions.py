@@ -84,7 +84,11 @@ MARKET: tuple[Row, ...] = (
     ("ml-train 위험도랑 비용 같이 알려줘", ("score_risk:ml-train", "report_costs"), ()),
     ("set a max price at 50 % of on-demand to save more", (), ()),
     ("스팟 최대 가격을 온디맨드의 50%로 걸어줘", (), ()),
-    ("ml-train keeps getting interrupted in one AZ — what should I change?", ("score_risk:ml-train", "preview_change:ml-train"), ()),
+    (
+        "ml-train keeps getting interrupted in one AZ — what should I change?",
+        ("score_risk:ml-train", "preview_change:ml-train"),
+        (),
+    ),
     ("ml-train을 어떻게 하면 더 안전하게 할 수 있어?", ("preview_change:ml-train",), ()),
     ("what should we fix first?", ("list_fleets", "report_costs"), ()),
 )
@@ -166,7 +170,11 @@ WONDERED: tuple[Row, ...] = (
     ("what would it cost to move web-canary to 80% spot?", ("preview_change:web-canary",), ()),
     ("should I diversify ml-train?", ("preview_change:ml-train",), ()),
     ("how much would we save if batch used price-capacity-optimized?", ("preview_change:batch",), ()),
-    ("ml-train 온디맨드 base 2→1, 스팟 비율 올리면 얼마 절감되고 뭐가 위험해?", ("preview_change:ml-train", "score_risk:ml-train"), ()),
+    (
+        "ml-train 온디맨드 base 2→1, 스팟 비율 올리면 얼마 절감되고 뭐가 위험해?",
+        ("preview_change:ml-train", "score_risk:ml-train"),
+        (),
+    ),
     ("base를 1로 줄이면 얼마 절감돼? ml-train 말이야", ("preview_change:ml-train",), ()),
     ("web-canary를 80% 스팟으로 바꾸면 어때?", ("preview_change:web-canary",), ()),
     ("don't change anything, just show what 30 instances in batch would do", ("preview_change:batch",), ()),

@@ -89,7 +89,9 @@ def _handler(stub: ModelStub) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
-            self._json(200, {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "local"}]})
+            self._json(
+                200, {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "local"}]}
+            )
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -105,7 +107,9 @@ def _handler(stub: ModelStub) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if "status" in reply:
-                self._json(reply["status"], {"error": {"message": reply["error"], "type": "error"}}, reply.get("headers"))
+                self._json(
+                    reply["status"], {"error": {"message": reply["error"], "type": "error"}}, reply.get("headers")
+                )
                 return
             if not request.get("stream"):
                 self._json(200, _whole(request, reply))
@@ -143,7 +147,11 @@ def _handler(stub: ModelStub) -> type[BaseHTTPRequestHandler]:
             self._chunk(request, {}, reply.get("finish") or ("tool_calls" if reply.get("tool_calls") else "stop"))
             if request.get("stream_options", {}).get("include_usage") and reply.get("usage", True):
                 usage = reply.get("usage") or {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-                usage = usage if isinstance(usage, dict) else {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+                usage = (
+                    usage
+                    if isinstance(usage, dict)
+                    else {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+                )
                 self._event(json.dumps({**_base(request), "choices": [], "usage": usage}))
             self._event("[DONE]")
             self.wfile.write(b"0\r\n\r\n")
@@ -199,7 +207,11 @@ def _base(request: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(request: dict[str, Any], reply: Reply) -> dict[str, Any]:
     calls = [
-        {"id": f"call_{i}", "type": "function", "function": {"name": n, "arguments": a if isinstance(a, str) else json.dumps(a)}}
+        {
+            "id": f"call_{i}",
+            "type": "function",
+            "function": {"name": n, "arguments": a if isinstance(a, str) else json.dumps(a)},
+        }
         for i, (n, a) in enumerate(reply.get("tool_calls", []))
     ]
     message = {"role": "assistant", "content": reply.get("content"), **({"tool_calls": calls} if calls else {})}

@@ -57,7 +57,9 @@ def test_words_stream_and_the_whole_turn_comes_last(model_stub: Start) -> None:
 
 @pytest.mark.accepts("DC-01")
 def test_tool_calls_are_assembled_from_their_pieces(model_stub: Start) -> None:
-    stub = model_stub(call(("describe_fleet", {"fleet": "batch"}), ("analyze_prices", {"fleet": "m5.large", "window_hours": 24})))
+    stub = model_stub(
+        call(("describe_fleet", {"fleet": "batch"}), ("analyze_prices", {"fleet": "m5.large", "window_hours": 24}))
+    )
     turn = answer(model(stub))
     assert [(c.tool, c.arguments) for c in turn.tool_calls] == [
         ("describe_fleet", '{"fleet": "batch"}'),
@@ -78,7 +80,9 @@ def test_the_wire_carries_the_conversation_and_strict_tools(model_stub: Start) -
     assert [m["role"] for m in sent["messages"]] == ["system", "user", "assistant", "tool"]
     assert sent["messages"][2]["tool_calls"][0]["function"] == {"name": "list_fleets", "arguments": "{}"}
     assert sent["messages"][3]["tool_call_id"] == "c1"
-    assert all(t["function"]["strict"] and not t["function"]["parameters"]["additionalProperties"] for t in sent["tools"])
+    assert all(
+        t["function"]["strict"] and not t["function"]["parameters"]["additionalProperties"] for t in sent["tools"]
+    )
 
 
 @pytest.mark.parametrize(

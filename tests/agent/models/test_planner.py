@@ -35,7 +35,9 @@ def test_a_question_asks_the_right_tools_and_the_answer_keeps_the_laws(row: Row)
     made = [shown(c) for c in talk.calls]
     for read in reads:
         assert any(m == read or m.startswith(read + ":") for m in made), f"{read} is missing in {made}"
-    proposed = [(n, {k: v for k, v in a.items() if v is not None or k == "checkpoint_id"}) for n, a in talk.calls if n in WRITES]
+    proposed = [
+        (n, {k: v for k, v in a.items() if v is not None or k == "checkpoint_id"}) for n, a in talk.calls if n in WRITES
+    ]
     assert proposed == list(writes)
     assert len(made) == len(set(made)) or any(n == "preview_change" for n, _ in talk.calls)
     lang = "ko" if is_korean(question) else "en"
@@ -45,7 +47,12 @@ def test_a_question_asks_the_right_tools_and_the_answer_keeps_the_laws(row: Row)
 
 
 def assert_figures_are_told_by_tools(answer: str, question: str, results: tuple[str, ...]) -> None:
-    known = {float(n.replace(",", "")) for text in (question, *results) for n in re.findall(r"\d[\d,]*\.?\d*", text) if n.strip(",.")}
+    known = {
+        float(n.replace(",", ""))
+        for text in (question, *results)
+        for n in re.findall(r"\d[\d,]*\.?\d*", text)
+        if n.strip(",.")
+    }
     derived = {k * f for k in known for f in (1, 100, 1 / 60, 1 / 3600, 1 / 86400, 60)}
     derived |= {100 - k for k in known} | {float(len(results[0:])), *map(float, CONSTANTS)}
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC|#\d+|`[^`]*`|\^?\d+\.$", " ", answer)
@@ -87,7 +94,11 @@ def test_a_write_is_announced_with_its_preview_before_it_is_proposed() -> None:
         (("describe ml-train", "and what does it cost?"), "report_costs", {}),
         (("how risky is ml-train?", "make it safe"), "change_fleet", {"fleet": "ml-train", "instance_types": WIDE}),
         (("what if we diversify ml-train?", "do it"), "change_fleet", {"fleet": "ml-train", "instance_types": WIDE}),
-        (("batch를 price-capacity-optimized로 바꾸면 어때?", "응 해줘"), "change_fleet", {"spot_allocation_strategy": PCO}),
+        (
+            ("batch를 price-capacity-optimized로 바꾸면 어때?", "응 해줘"),
+            "change_fleet",
+            {"spot_allocation_strategy": PCO},
+        ),
         (("scale batch to 30", "why?"), "search_audit", {"text": "batch outcome"}),
     ],
 )
@@ -128,7 +139,15 @@ def test_an_injection_in_a_tag_is_shown_as_a_quoted_value_without_its_escapes() 
 @pytest.mark.accepts("U-12")
 def test_a_hostile_tool_result_of_any_shape_moves_nothing() -> None:
     call = ToolCall(call_id="c1", tool="list_fleets", arguments="{}")
-    for content in (HOSTILE, "[]", "{", '{"result": 3}', '{"result": {"fleets": [1, {"name": null}, {"name": "x"}]}}', "null", ""):
+    for content in (
+        HOSTILE,
+        "[]",
+        "{",
+        '{"result": 3}',
+        '{"result": {"fleets": [1, {"name": null}, {"name": "x"}]}}',
+        "null",
+        "",
+    ):
         messages = (
             Message(role="user", content="where are we at risk?"),
             Message(role="assistant", content="", tool_calls=(call,)),

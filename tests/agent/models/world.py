@@ -197,7 +197,9 @@ def score_risk(reader: CloudReader, clock: Clock, fleet: str) -> FleetRisk:
                 interruptions_per_100_hours=None,
                 low=None,
                 high=None,
-                evidence=(Evidence(fact="spot price against on-demand", value="40% of on-demand", source="EC2", as_of=NOW),),
+                evidence=(
+                    Evidence(fact="spot price against on-demand", value="40% of on-demand", source="EC2", as_of=NOW),
+                ),
                 missing=("own interruption records of this pool",),
             )
             for t in row[2]
@@ -231,7 +233,9 @@ def report_costs(reader: CloudReader, clock: Clock) -> CostReport:
                 now=cost(row[7]),
                 saved_usd_per_hour=Decimal("1.25"),
                 potential_usd_per_hour=Decimal("0.5130") if name == "web-canary" else Decimal("-0.3300"),
-                potential_note="don't: its hours are paid by a Savings Plan" if name == "api-core" else "3 more on spot",
+                potential_note="don't: its hours are paid by a Savings Plan"
+                if name == "api-core"
+                else "3 more on spot",
             )
             for name, row in FLEETS.items()
         ),

@@ -22,10 +22,12 @@ def inventory(walk: Walk) -> list[str]:
     cost = usd(seen.body.get("usd_per_hour"), walk.lang)
     lines = [walk.say(f"**{count} fleets, {cost} now.**", f"**fleet {count}개, 현재 {cost}.**"), ""]
     lines += [
-        walk.say("| fleet | instances (spot + on-demand) | types | largest pool | cost | risk |",
-                 "| fleet | 인스턴스 (spot + 온디맨드) | 타입 | 최대 풀 | 비용 | 위험 |"),
+        walk.say(
+            "| fleet | instances (spot + on-demand) | types | largest pool | cost | risk |",
+            "| fleet | 인스턴스 (spot + 온디맨드) | 타입 | 최대 풀 | 비용 | 위험 |",
+        ),
         "|---|---|---|---|---:|---|",
-    ]  # fmt: skip
+    ]
     for row in rows[:_SHOWN]:
         covered = walk.say(" (Savings Plan)", " (Savings Plan)") if row.get("covered_by_commitment") else ""
         lines.append(
@@ -34,8 +36,12 @@ def inventory(walk: Walk) -> list[str]:
             f"{usd(row.get('usd_per_hour'), walk.lang)}{covered} | {level(walk, row.get('risk'))} |"
         )
     if count > len(rows[:_SHOWN]):
-        lines.append(walk.say(f"… and {count - len(rows[:_SHOWN])} more; name one for its details.",
-                              f"… 외 {count - len(rows[:_SHOWN])}개; 이름을 말하면 자세히 보여 줍니다."))  # fmt: skip
+        lines.append(
+            walk.say(
+                f"… and {count - len(rows[:_SHOWN])} more; name one for its details.",
+                f"… 외 {count - len(rows[:_SHOWN])}개; 이름을 말하면 자세히 보여 줍니다.",
+            )
+        )
     return [*lines, "", basis(seen.body, walk.lang)]
 
 
@@ -69,8 +75,11 @@ def _described(walk: Walk, body: dict[str, Any]) -> list[str]:
             f"{told(p.get('pool'))} {int(p.get('spot') or 0) + int(p.get('on_demand') or 0)}" for p in pools[:10]
         )
         lines.append(walk.say(f"- Pools (instances): {told_pools}", f"- 풀(인스턴스 수): {told_pools}"))
-    lines.append(f"- {walk.say('Zones', '가용 영역')}: {', '.join(told(z) for z in texts_of(body, 'zones')) or '–'}; "
-                 f"Capacity Rebalancing: {walk.say('on', '켜짐') if body.get('capacity_rebalance') else walk.say('off', '꺼짐')}")  # fmt: skip
+    lines.append(
+        f"- {walk.say('Zones', '가용 영역')}: {', '.join(told(z) for z in texts_of(body, 'zones')) or '–'}; "
+        "Capacity Rebalancing: "
+        f"{walk.say('on', '켜짐') if body.get('capacity_rebalance') else walk.say('off', '꺼짐')}"
+    )
     tags = [f"{named(t.get('key'))}={named(t.get('value'))}" for t in rows_of(body, "tags")[:8]]
     if tags:
         lines.append(walk.say("- Tags (somebody else's text): ", "- 태그(다른 사람이 쓴 글): ") + ", ".join(tags))
@@ -81,13 +90,17 @@ def mix_line(walk: Walk, body: dict[str, Any]) -> str:
     mix = body.get("mix")
     if not isinstance(mix, dict):
         kind = told(body.get("instance_type") or walk.say("unknown type", "타입 모름"))
-        return walk.say(f"No mixed instances policy: on-demand from one launch template ({kind}).",
-                        f"mixed instances policy 없음: 단일 launch template의 온디맨드 ({kind}).")  # fmt: skip
+        return walk.say(
+            f"No mixed instances policy: on-demand from one launch template ({kind}).",
+            f"mixed instances policy 없음: 단일 launch template의 온디맨드 ({kind}).",
+        )
     types = [str(o.get("instance_type")) for o in rows_of(mix, "overrides")]
     return walk.say(
-        f"On-demand base {mix.get('on_demand_base_capacity')}, {mix.get('on_demand_percentage_above_base')} % on-demand "
+        f"On-demand base {mix.get('on_demand_base_capacity')}, "
+        f"{mix.get('on_demand_percentage_above_base')} % on-demand "
         f"above it, {told(mix.get('spot_allocation_strategy'))}; types {', '.join(told(t) for t in types)}",
-        f"온디맨드 base {mix.get('on_demand_base_capacity')}, base 초과분 온디맨드 {mix.get('on_demand_percentage_above_base')} %, "
+        f"온디맨드 base {mix.get('on_demand_base_capacity')}, base 초과분 온디맨드 "
+        f"{mix.get('on_demand_percentage_above_base')} %, "
         f"{told(mix.get('spot_allocation_strategy'))}; 타입 {', '.join(told(t) for t in types)}",
     )
 
@@ -107,8 +120,13 @@ def overview(walk: Walk) -> list[str]:
     else:
         lines.append(trouble(walk, fleets, walk.say("fleets", "fleet 목록")))
     if walk.question.found.window_hours is not None:
-        lines.append(walk.say("- These are rates now; the billed total of the period asked about is unknown: no billing data is read.",
-                              "- 현재 시점의 값입니다. 물어보신 기간의 청구 합계는 청구 자료를 읽지 않아 모릅니다."))  # fmt: skip
+        lines.append(
+            walk.say(
+                "- These are rates now; the billed total of the period asked about is unknown: no billing data "
+                "is read.",
+                "- 현재 시점의 값입니다. 물어보신 기간의 청구 합계는 청구 자료를 읽지 않아 모릅니다.",
+            )
+        )
     body = money.body if money.ok else fleets.body
     return [*lines, basis(body, walk.lang)]
 
@@ -118,8 +136,12 @@ def _money_in_short(walk: Walk, body: dict[str, Any]) -> list[str]:
     total = total if isinstance(total, dict) else {}
     effective, listed = (usd(total.get(f"{k}_usd_per_hour"), walk.lang) for k in ("effective", "list"))
     rate = percent(body.get("effective_savings_rate_share"), walk.lang)
-    lines = [walk.say(f"- Cost now: **{effective}** effective, {listed} at on-demand list; effective savings rate {rate}",
-                      f"- 현재 비용: effective 기준 **{effective}**, 온디맨드 list {listed}; 유효 절감률(ESR) {rate}")]  # fmt: skip
+    lines = [
+        walk.say(
+            f"- Cost now: **{effective}** effective, {listed} at on-demand list; effective savings rate {rate}",
+            f"- 현재 비용: effective 기준 **{effective}**, 온디맨드 list {listed}; 유효 절감률(ESR) {rate}",
+        )
+    ]
     rows = [r for r in rows_of(body, "fleets") if (number(r.get("potential_usd_per_hour")) or 0) > 0]
     rows.sort(key=lambda r: -(number(r.get("potential_usd_per_hour")) or 0))
     if rows:
@@ -134,8 +156,12 @@ def _money_in_short(walk: Walk, body: dict[str, Any]) -> list[str]:
 
 def _risk_in_short(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
     total, spot = sum(int(r.get("instances") or 0) for r in rows), sum(int(r.get("spot") or 0) for r in rows)
-    lines = [walk.say(f"- {len(rows)} fleets, {total} instances, {spot} of them spot",
-                      f"- fleet {len(rows)}개, 인스턴스 {total}대 중 spot {spot}대")]  # fmt: skip
+    lines = [
+        walk.say(
+            f"- {len(rows)} fleets, {total} instances, {spot} of them spot",
+            f"- fleet {len(rows)}개, 인스턴스 {total}대 중 spot {spot}대",
+        )
+    ]
     for wanted in ("high", "medium", "unknown"):
         there = [r for r in rows if r.get("risk") == wanted]
         if there:

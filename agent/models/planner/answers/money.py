@@ -32,10 +32,12 @@ def savings(walk: Walk) -> list[str]:
     rows = sorted(_rows(walk, seen.body), key=lambda r: -(number(r.get("potential_usd_per_hour")) or 0))
     lines = [_total(walk, seen.body), ""]
     lines += [
-        walk.say("| fleet | spot saves now (list − contracted) | still possible (effective) | why |",
-                 "| fleet | 현재 spot 절감 (list − contracted) | 추가 가능 (effective) | 근거 |"),
+        walk.say(
+            "| fleet | spot saves now (list − contracted) | still possible (effective) | why |",
+            "| fleet | 현재 spot 절감 (list − contracted) | 추가 가능 (effective) | 근거 |",
+        ),
         "|---|---:|---:|---|",
-    ]  # fmt: skip
+    ]
     lines += [
         f"| {named(r.get('fleet'))} | {usd(r.get('saved_usd_per_hour'), walk.lang)} | "
         f"{usd(r.get('potential_usd_per_hour'), walk.lang)} | {told(r.get('potential_note') or '')} |"
@@ -46,18 +48,24 @@ def savings(walk: Walk) -> list[str]:
     if best is not None:
         name, amount = named(best.get("fleet")), usd(best.get("potential_usd_per_hour"), walk.lang)
         lines.append(
-            walk.say(f"Largest opportunity: {name}, {amount} on the effective basis.",
-                     f"가장 큰 기회: {name}, effective 기준 {amount}.")
-        )  # fmt: skip
+            walk.say(
+                f"Largest opportunity: {name}, {amount} on the effective basis.",
+                f"가장 큰 기회: {name}, effective 기준 {amount}.",
+            )
+        )
     else:
         lines.append(
-            walk.say("No fleet has a known saving above 0 left: moving more to spot would not pay now.",
-                     "0보다 큰 추가 절감이 확인된 fleet이 없습니다.")
-        )  # fmt: skip
+            walk.say(
+                "No fleet has a known saving above 0 left: moving more to spot would not pay now.",
+                "0보다 큰 추가 절감이 확인된 fleet이 없습니다.",
+            )
+        )
     lines.append(
-        walk.say("What is saved already and what is possible are different rungs and are not added up.",
-                 "이미 절감한 금액과 가능한 금액은 서로 다른 단계라 더하지 않습니다.")
-    )  # fmt: skip
+        walk.say(
+            "What is saved already and what is possible are different rungs and are not added up.",
+            "이미 절감한 금액과 가능한 금액은 서로 다른 단계라 더하지 않습니다.",
+        )
+    )
     return [*lines, *_unrated(walk, seen), *_period(walk), basis(seen.body, walk.lang)]
 
 
@@ -71,8 +79,12 @@ def commitments(walk: Walk) -> list[str]:
     lines = commitment_lines(walk, seen.body) or [
         walk.say("report_costs shows no active Savings Plan.", "report_costs에 활성 Savings Plan이 없습니다.")
     ]
-    lines.append(walk.say("A Savings Plan never pays for spot; I cannot buy or change commitments.",
-                          "Savings Plan은 spot에는 적용되지 않습니다. 약정 구매·변경은 할 수 없습니다."))  # fmt: skip
+    lines.append(
+        walk.say(
+            "A Savings Plan never pays for spot; I cannot buy or change commitments.",
+            "Savings Plan은 spot에는 적용되지 않습니다. 약정 구매·변경은 할 수 없습니다.",
+        )
+    )
     return [*lines, basis(seen.body, walk.lang)]
 
 
@@ -96,20 +108,34 @@ def statement(walk: Walk) -> list[str]:
     if not seen.ok:
         return [trouble(walk, seen, walk.say("costs", "비용"))]
     lang, body = walk.lang, seen.body
-    total = body.get("total") if isinstance(body.get("total"), dict) else {}
+    total = body["total"] if isinstance(body.get("total"), dict) else {}
     listed, effective = (usd(total.get(f"{k}_usd_per_hour"), lang) for k in ("list", "effective"))
     contracted, at = usd(total.get("contracted_usd_per_hour"), lang), moment(body.get("as_of"), lang)
     rate = percent(body.get("effective_savings_rate_share"), lang)
     if lang == "ko":
-        text = (f"> {at} 기준, 조회된 fleet의 시간당 비용은 effective 기준 {effective}이며 온디맨드 정가(list)로는 {listed}, "
-                f"contracted 기준 {contracted}입니다. 유효 절감률(ESR, 1 − effective/list, 미사용 약정 포함)은 {rate}입니다.")  # fmt: skip
-        kinds = "이 값은 현재 시점의 추정 시간당 금액입니다. 월간 실현(잠정)·실현(청구) 절감액은 청구 자료가 없어 모름이며, 시간당 값을 월로 환산하지 않았습니다."
+        text = (
+            f"> {at} 기준, 조회된 fleet의 시간당 비용은 effective 기준 {effective}이며 온디맨드 "
+            f"정가(list)로는 {listed}, "
+            f"contracted 기준 {contracted}입니다. 유효 절감률(ESR, 1 − effective/list, 미사용 약정 포함)은 "
+            f"{rate}입니다."
+        )
+        kinds = (
+            "이 값은 현재 시점의 추정 시간당 금액입니다. 월간 실현(잠정)·실현(청구) 절감액은 "
+            "청구 자료가 없어 모름이며, 시간당 값을 월로 환산하지 않았습니다."
+        )
         return [text, "", kinds, basis(body, lang)]
-    text = (f"> As of {at}, the fleets read here cost {effective} on the effective basis, against {listed} at the on-demand "
-            f"list price and {contracted} contracted. The effective savings rate (1 − effective / list, unused commitment "
-            f"included) is {rate}.")  # fmt: skip
-    kinds = ("This is an estimate of the hourly rate now. Realised savings of a month, provisional or billed, are unknown: "
-             "no billing data is read, and the hourly rate is not multiplied up.")  # fmt: skip
+    text = (
+        f"> As of {at}, the fleets read here cost {effective} on the effective basis, against {listed} at "
+        "the on-demand "
+        f"list price and {contracted} contracted. The effective savings rate (1 − effective / list, "
+        "unused commitment "
+        f"included) is {rate}."
+    )
+    kinds = (
+        "This is an estimate of the hourly rate now. Realised savings of a month, provisional or billed, "
+        "are unknown: "
+        "no billing data is read, and the hourly rate is not multiplied up."
+    )
     return [text, "", kinds, basis(body, lang)]
 
 
@@ -140,8 +166,10 @@ def _total(walk: Walk, body: dict[str, Any]) -> str:
 
 
 def _cost_table(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
-    head = walk.say("| fleet | instances (spot) | effective | contracted | list |",
-                    "| fleet | 인스턴스 (spot) | effective | contracted | list |")  # fmt: skip
+    head = walk.say(
+        "| fleet | instances (spot) | effective | contracted | list |",
+        "| fleet | 인스턴스 (spot) | effective | contracted | list |",
+    )
     lines = [head, "|---|---:|---:|---:|---:|"]
     for row in rows[:_SHOWN]:
         bases = " | ".join(
@@ -164,6 +192,8 @@ def _period(walk: Walk) -> list[str]:
     if walk.question.found.window_hours is None:
         return []
     return [
-        walk.say("These are rates per hour now. What a past period was billed is unknown here: no billing data is read.",
-                 "현재 시간당 금액입니다. 지난 기간의 청구 금액은 청구 자료를 읽지 않으므로 모릅니다.")
-    ]  # fmt: skip
+        walk.say(
+            "These are rates per hour now. What a past period was billed is unknown here: no billing data is read.",
+            "현재 시간당 금액입니다. 지난 기간의 청구 금액은 청구 자료를 읽지 않으므로 모릅니다.",
+        )
+    ]

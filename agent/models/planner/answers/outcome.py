@@ -36,11 +36,19 @@ def what_became(walk: Walk, seen: Seen, subject: str) -> list[str]:
     verdict, proposal, status = seen.find("verdict"), seen.find("proposal_id"), _status(seen)
     if verdict is None and status is None:
         if seen.ok:
-            return [walk.say(f"{subject}: the change was proposed; its verdict was not told to me. Nothing is claimed done.",
-                             f"{subject}: 변경을 제안했으며 판정은 전달받지 못했습니다. 실행되었다고 할 수 없습니다.")]  # fmt: skip
+            return [
+                walk.say(
+                    f"{subject}: the change was proposed; its verdict was not told to me. Nothing is claimed done.",
+                    f"{subject}: 변경을 제안했으며 판정은 전달받지 못했습니다. 실행되었다고 할 수 없습니다.",
+                )
+            ]
         hint = f" — {told(seen.hint)}" if seen.hint else ""
-        return [walk.say(f"{subject}: no change could be proposed: {told(seen.error)}{hint}. Nothing was changed.",
-                         f"{subject}: 변경을 제안할 수 없었습니다: {told(seen.error)}{hint}. 바뀐 것은 없습니다.")]  # fmt: skip
+        return [
+            walk.say(
+                f"{subject}: no change could be proposed: {told(seen.error)}{hint}. Nothing was changed.",
+                f"{subject}: 변경을 제안할 수 없었습니다: {told(seen.error)}{hint}. 바뀐 것은 없습니다.",
+            )
+        ]
     words = (_EN if walk.lang == "en" else _KO).get(status or "", told(status or verdict))
     lines = [walk.say(f"**{subject}: the proposal {words}.**", f"**{subject}: {words}.**")]
     if verdict is not None:
@@ -79,13 +87,24 @@ def previewed(walk: Walk, body: dict[str, Any]) -> list[str]:
         money = walk.say("saves {0}", "{0} 절감").format(usd(-(number(added) or 0), walk.lang, walk.say("day", "일")))
     else:
         money = walk.say("adds {0}", "{0} 증가").format(usd(added, walk.lang, walk.say("day", "일")))
-    lines.append(walk.say(f"- Cost, effective: {before} → {after} ({money}); prices as of {_at(body)}",
-                          f"- 비용(effective): {before} → {after} ({money}); 가격 기준 {_at(body)}"))  # fmt: skip
-    replaced = body.get("instances_replaced", 0)
-    lines.append(walk.say(f"- Instances that AWS replaces: {replaced}; launched: {body.get('instances_launched')}; running now: {body.get('instances_total')}",
-                          f"- AWS가 교체하는 인스턴스: {replaced}대, 새로 뜨는 인스턴스: {body.get('instances_launched')}대, 현재: {body.get('instances_total')}대"))  # fmt: skip
     lines.append(
-        f"- {walk.say('Interruption risk', '중단 위험')}: {level(walk, body.get('risk_before'))} → {level(walk, body.get('risk_after'))}"
+        walk.say(
+            f"- Cost, effective: {before} → {after} ({money}); prices as of {_at(body)}",
+            f"- 비용(effective): {before} → {after} ({money}); 가격 기준 {_at(body)}",
+        )
+    )
+    replaced = body.get("instances_replaced", 0)
+    lines.append(
+        walk.say(
+            f"- Instances that AWS replaces: {replaced}; launched: {body.get('instances_launched')}; running "
+            f"now: {body.get('instances_total')}",
+            f"- AWS가 교체하는 인스턴스: {replaced}대, 새로 뜨는 인스턴스: {body.get('instances_launched')}대, 현재: "
+            f"{body.get('instances_total')}대",
+        )
+    )
+    lines.append(
+        f"- {walk.say('Interruption risk', '중단 위험')}: {level(walk, body.get('risk_before'))} → "
+        f"{level(walk, body.get('risk_after'))}"
     )
     return lines + [f"- {walk.say('Note', '주의')}: {told(w)}" for w in texts_of(body, "warnings")[:4]]
 

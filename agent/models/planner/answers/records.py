@@ -49,9 +49,11 @@ def _nothing(walk: Walk, seen: Seen) -> list[str]:
     searched = plain_count(seen.body.get("searched"))
     return [
         walk.say(
-            f"The audit log has no entry about that ({searched} entries searched). If something changed, it was not done "
+            f"The audit log has no entry about that ({searched} entries searched). If something changed, it "
+            "was not done "
             "through spotwarden; CloudTrail would tell who did it.",
-            f"감사 로그에 관련 기록이 없습니다(검색한 기록 {searched}건). 무언가 바뀌었다면 spotwarden이 한 것이 아니며 "
+            f"감사 로그에 관련 기록이 없습니다(검색한 기록 {searched}건). 무언가 바뀌었다면 spotwarden이 한 "
+            "것이 아니며 "
             "CloudTrail에서 확인할 수 있습니다.",
         ),
         basis(seen.body, walk.lang),
@@ -91,10 +93,18 @@ def _told(walk: Walk, seen: Seen, query: str, entries: list[dict[str, Any]], *, 
     total, searched = plain_count(len(entries)), plain_count(seen.body.get("searched"))
     lines = []
     if not asked:
-        lines.append(walk.say(f"Nothing matches “{told(tried)}”; the nearest that the audit log has:",
-                              f"“{told(tried)}”에 맞는 기록은 없고, 가장 가까운 기록입니다:"))  # fmt: skip
-    lines.append(walk.say(f"**Audit log, “{told(query)}”**: {total} entries found, {searched} searched; newest first:",
-                          f"**감사 로그 “{told(query)}”**: {searched}건 중 {total}건, 최신순:"))  # fmt: skip
+        lines.append(
+            walk.say(
+                f"Nothing matches “{told(tried)}”; the nearest that the audit log has:",
+                f"“{told(tried)}”에 맞는 기록은 없고, 가장 가까운 기록입니다:",
+            )
+        )
+    lines.append(
+        walk.say(
+            f"**Audit log, “{told(query)}”**: {total} entries found, {searched} searched; newest first:",
+            f"**감사 로그 “{told(query)}”**: {searched}건 중 {total}건, 최신순:",
+        )
+    )
     lines += [_entry(walk, entry) for entry in entries[:_SHOWN]]
     if len(entries) > _SHOWN:
         lines.append(
@@ -103,8 +113,12 @@ def _told(walk: Walk, seen: Seen, query: str, entries: list[dict[str, Any]], *, 
                 f"… 외 {len(entries) - _SHOWN}건: `spotwarden audit show`",
             )
         )
-    lines.append(walk.say("Only what went through spotwarden is in this log; other people's changes are in CloudTrail.",
-                          "이 로그에는 spotwarden을 거친 일만 있습니다. 다른 변경은 CloudTrail에 있습니다."))  # fmt: skip
+    lines.append(
+        walk.say(
+            "Only what went through spotwarden is in this log; other people's changes are in CloudTrail.",
+            "이 로그에는 spotwarden을 거친 일만 있습니다. 다른 변경은 CloudTrail에 있습니다.",
+        )
+    )
     return [*lines, basis(seen.body, walk.lang)]
 
 
@@ -120,10 +134,30 @@ def _entry(walk: Walk, entry: dict[str, Any]) -> str:
 
 
 _ORDER = (
-    "title", "fleet_id", "kind", "verdict", "reasons", "clauses", "answer", "by", "reason", "status", "message", "before", "after",
-    "spot_allocation_strategy", "on_demand_base_capacity", "on_demand_percentage_above_base", "desired_capacity",
-    "instance_types", "instance_id", "instance_ids", "checkpoint_id", "rationale", "proposal_id",
-)  # fmt: skip
+    "title",
+    "fleet_id",
+    "kind",
+    "verdict",
+    "reasons",
+    "clauses",
+    "answer",
+    "by",
+    "reason",
+    "status",
+    "message",
+    "before",
+    "after",
+    "spot_allocation_strategy",
+    "on_demand_base_capacity",
+    "on_demand_percentage_above_base",
+    "desired_capacity",
+    "instance_types",
+    "instance_id",
+    "instance_ids",
+    "checkpoint_id",
+    "rationale",
+    "proposal_id",
+)
 
 
 def _value(value: Any) -> str:
@@ -145,14 +179,24 @@ def audit_check(walk: Walk) -> list[str]:
     if seen is None:
         return []
     lines = [
-        walk.say("I cannot vouch for the audit log from inside the chat. Verify it with `spotwarden audit verify`: it recomputes every hash "
-                 "and compares the end with the head witnessed outside; exit code 0 means intact, 5 names the first bad entry. "
-                 "`--expect-head` and `--expect-count` check against values you kept.",
-                 "채팅 안에서 감사 로그를 보증할 수는 없습니다. `spotwarden audit verify`로 검증하세요. 모든 해시를 다시 계산하고 바깥에 남긴 head와 "
-                 "비교합니다. 종료 코드 0은 정상, 5는 첫 번째 잘못된 기록을 알려 줍니다. 보관한 값과는 `--expect-head`, `--expect-count`로 비교합니다.")
-    ]  # fmt: skip
+        walk.say(
+            "I cannot vouch for the audit log from inside the chat. Verify it with `spotwarden audit "
+            "verify`: it recomputes every hash "
+            "and compares the end with the head witnessed outside; exit code 0 means intact, 5 names the "
+            "first bad entry. "
+            "`--expect-head` and `--expect-count` check against values you kept.",
+            "채팅 안에서 감사 로그를 보증할 수는 없습니다. `spotwarden audit verify`로 검증하세요. 모든 "
+            "해시를 다시 계산하고 바깥에 남긴 head와 "
+            "비교합니다. 종료 코드 0은 정상, 5는 첫 번째 잘못된 기록을 알려 줍니다. 보관한 값과는 "
+            "`--expect-head`, `--expect-count`로 비교합니다.",
+        )
+    ]
     if seen.ok:
-        lines.append(walk.say(f"The log can be read: {plain_count(seen.body.get('searched'))} entries searched.",
-                              f"로그는 읽을 수 있습니다: {plain_count(seen.body.get('searched'))}건을 검색했습니다."))  # fmt: skip
+        lines.append(
+            walk.say(
+                f"The log can be read: {plain_count(seen.body.get('searched'))} entries searched.",
+                f"로그는 읽을 수 있습니다: {plain_count(seen.body.get('searched'))}건을 검색했습니다.",
+            )
+        )
         return [*lines, basis(seen.body, walk.lang)]
     return [*lines, trouble(walk, seen, walk.say("audit log", "감사 로그"))]

@@ -50,13 +50,19 @@ def _stored(walk: Walk, name: str, body: dict[str, Any]) -> list[str]:
     rows = rows_of(body, "checkpoints")
     newest, age = body.get("newest_whole"), body.get("age_seconds")
     if newest is None:
-        head = walk.say(f"**{named(name)}: no whole checkpoint.** If every instance stopped now, all progress would be lost.",
-                        f"**{named(name)}: 온전한 checkpoint가 없습니다.** 지금 모두 멈추면 진행분을 전부 잃습니다.")  # fmt: skip
+        head = walk.say(
+            f"**{named(name)}: no whole checkpoint.** If every instance stopped now, all progress would be lost.",
+            f"**{named(name)}: 온전한 checkpoint가 없습니다.** 지금 모두 멈추면 진행분을 전부 잃습니다.",
+        )
     else:
         head = walk.say(
-            f"**{named(name)}: newest whole checkpoint {named(newest)}, {span(age, 'en')} old.** That much work would be lost if "
+            f"**{named(name)}: newest whole checkpoint {named(newest)}, {span(age, 'en')} old.** That much "
+            "work would be lost if "
             "every instance stopped now.",
-            f"**{named(name)}: 최신 온전한 checkpoint {named(newest)}, {span(age, 'ko')} 전.** 지금 모두 멈추면 그만큼의 작업을 잃습니다.",
+            (
+                f"**{named(name)}: 최신 온전한 checkpoint {named(newest)}, {span(age, 'ko')} 전.** 지금 모두 "
+                "멈추면 그만큼의 작업을 잃습니다."
+            ),
         )
     lines = [head]
     for row in rows[:_SHOWN]:
@@ -73,7 +79,8 @@ def _stored(walk: Walk, name: str, body: dict[str, Any]) -> list[str]:
         progress = "" if row.get("progress_share") is None else f", {percent(row['progress_share'], walk.lang)}"
         step = "" if row.get("step") is None else f", step {row['step']}"
         lines.append(
-            f"- {named(row.get('checkpoint_id'))} {moment(row.get('saved_at'), walk.lang)}{step}{progress} — {state} ({checked})"
+            f"- {named(row.get('checkpoint_id'))} {moment(row.get('saved_at'), walk.lang)}{step}{progress} — "
+            f"{state} ({checked})"
         )
     total = int(number(body.get("checkpoints_total")) or len(rows))
     if total > _SHOWN:
@@ -81,7 +88,7 @@ def _stored(walk: Walk, name: str, body: dict[str, Any]) -> list[str]:
     return [*lines, basis(body, walk.lang), ""]
 
 
-def restore(walk: Walk) -> list[str]:
+def restore(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
     """Propose to resume from a checkpoint; only a whole one, and only when there is one."""
     names = walk.question.fleets
     if len(names) != 1 or not walk.question.named.sure:
@@ -93,18 +100,31 @@ def restore(walk: Walk) -> list[str]:
         return [trouble(walk, seen, named(names[0]))]
     wanted = _wanted_checkpoint(walk, rows_of(seen.body, "checkpoints"))
     if wanted is None and seen.body.get("newest_whole") is None:
-        return [walk.say("There is nothing to restore: no whole checkpoint. Nothing was proposed.",
-                         "복원할 온전한 checkpoint가 없어 아무것도 제안하지 않았습니다."), *_stored(walk, names[0], seen.body)]  # fmt: skip
+        return [
+            walk.say(
+                "There is nothing to restore: no whole checkpoint. Nothing was proposed.",
+                "복원할 온전한 checkpoint가 없어 아무것도 제안하지 않았습니다.",
+            ),
+            *_stored(walk, names[0], seen.body),
+        ]
     if walk.question.mood == "what-if":
-        hint = walk.say(f"Say “restore {names[0]} from its last checkpoint” and I propose it.",
-                        f"“{names[0]}을(를) 마지막 checkpoint에서 복원해줘”라고 하면 제안합니다.")  # fmt: skip
+        hint = walk.say(
+            f"Say “restore {names[0]} from its last checkpoint” and I propose it.",
+            f"“{names[0]}을(를) 마지막 checkpoint에서 복원해줘”라고 하면 제안합니다.",
+        )
         return [*_stored(walk, names[0], seen.body), hint]
     done = walk.propose("restore_checkpoint", fleet=names[0], checkpoint_id=wanted)
     if done is None:
-        return [walk.say(f"Newest whole checkpoint of {named(names[0])}: {named(seen.body.get('newest_whole'))}, "
-                         f"{span(seen.body.get('age_seconds'), 'en')} old. I propose to make {named(wanted or seen.body.get('newest_whole'))} the one to resume from.",
-                         f"{named(names[0])}의 최신 온전한 checkpoint는 {named(seen.body.get('newest_whole'))}"
-                         f"({span(seen.body.get('age_seconds'), 'ko')} 전)입니다. {named(wanted or seen.body.get('newest_whole'))}에서 재개하도록 제안합니다.")]  # fmt: skip
+        return [
+            walk.say(
+                f"Newest whole checkpoint of {named(names[0])}: {named(seen.body.get('newest_whole'))}, "
+                f"{span(seen.body.get('age_seconds'), 'en')} old. I propose to make "
+                f"{named(wanted or seen.body.get('newest_whole'))} the one to resume from.",
+                f"{named(names[0])}의 최신 온전한 checkpoint는 {named(seen.body.get('newest_whole'))}"
+                f"({span(seen.body.get('age_seconds'), 'ko')} 전)입니다. "
+                f"{named(wanted or seen.body.get('newest_whole'))}에서 재개하도록 제안합니다.",
+            )
+        ]
     return what_became(walk, done, named(names[0]))
 
 
@@ -115,7 +135,7 @@ def _wanted_checkpoint(walk: Walk, rows: list[dict[str, Any]]) -> str | None:
     return next((i for i in ids if normal(i) in text), walk.question.found.checkpoint_id)
 
 
-def replace(walk: Walk) -> list[str]:
+def replace(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
     """Propose to detach named instances, so that replacements launch at once."""
     names, wanted = walk.question.fleets, walk.question.found.instance_ids
     if len(names) != 1 or not walk.question.named.sure:
@@ -131,17 +151,38 @@ def replace(walk: Walk) -> list[str]:
     lost = [i for i, whole in zip(wanted, ids, strict=True) if whole is None]
     if lost:
         shown = ", ".join(told(i) for i in there[:6])
-        return [walk.say(f"{named(names[0])} has no single instance {listed(walk, lost)}. Nothing was proposed. Its instances: {shown} …",
-                         f"{named(names[0])}에 {listed(walk, lost)}에 해당하는 인스턴스가 하나로 정해지지 않습니다. 제안하지 않았습니다. 인스턴스: {shown} …"),
-                basis(seen.body, walk.lang)]  # fmt: skip
+        return [
+            walk.say(
+                f"{named(names[0])} has no single instance {listed(walk, lost)}. Nothing was proposed. Its "
+                f"instances: {shown} …",
+                (
+                    f"{named(names[0])}에 {listed(walk, lost)}에 해당하는 인스턴스가 하나로 정해지지 않습니다. "
+                    f"제안하지 않았습니다. 인스턴스: {shown} …"
+                ),
+            ),
+            basis(seen.body, walk.lang),
+        ]
     exact = [i for i in ids if i]
     if walk.question.mood == "what-if":
-        return [walk.say(f"Replacing would detach {listed(walk, exact)}; the group launches replacements at once and the old ones keep running. Nothing was proposed.",
-                         f"교체하면 {listed(walk, exact)}을(를) 분리하고 그룹이 바로 대체 인스턴스를 띄웁니다. 제안하지 않았습니다."), basis(seen.body, walk.lang)]  # fmt: skip
+        return [
+            walk.say(
+                f"Replacing would detach {listed(walk, exact)}; the group launches replacements at once and the "
+                "old ones keep running. Nothing was proposed.",
+                (
+                    f"교체하면 {listed(walk, exact)}을(를) 분리하고 그룹이 바로 대체 인스턴스를 띄웁니다. 제안하지 "
+                    "않았습니다."
+                ),
+            ),
+            basis(seen.body, walk.lang),
+        ]
     done = walk.propose("replace_instances", fleet=names[0], instance_ids=exact)
     if done is None:
-        return [walk.say(f"I propose to replace {listed(walk, exact)} in {named(names[0])}.",
-                         f"{named(names[0])}의 {listed(walk, exact)} 교체를 제안합니다.")]  # fmt: skip
+        return [
+            walk.say(
+                f"I propose to replace {listed(walk, exact)} in {named(names[0])}.",
+                f"{named(names[0])}의 {listed(walk, exact)} 교체를 제안합니다.",
+            )
+        ]
     return what_became(walk, done, named(names[0]))
 
 
@@ -163,35 +204,64 @@ def interval(walk: Walk) -> list[str]:
     """Young's interval for the numbers given; a table over mean times between interruptions when that is unknown."""
     text = normal(walk.question.text)
     save, every, between = _save_seconds(text), _every_seconds(text), _between_seconds(text)
-    lines = [walk.say("Young/Daly, first order: τ = √(2·δ·M) — δ = time to save, M = mean time between interruptions of the job.",
-                      "Young/Daly 1차식: τ = √(2·δ·M) — δ = 저장 시간, M = 작업의 평균 중단 간격.")]  # fmt: skip
+    lines = [
+        walk.say(
+            "Young/Daly, first order: τ = √(2·δ·M) — δ = time to save, M = mean time between interruptions of the job.",
+            "Young/Daly 1차식: τ = √(2·δ·M) — δ = 저장 시간, M = 작업의 평균 중단 간격.",
+        )
+    ]
     if save is None:
-        lines.append(walk.say("How long does one save take? With δ (for example “saving takes 90 seconds”) I compute the interval.",
-                              "저장 한 번에 얼마나 걸리나요? δ를 알려 주시면(예: “저장 90초”) 간격을 계산합니다."))  # fmt: skip
+        lines.append(
+            walk.say(
+                "How long does one save take? With δ (for example “saving takes 90 seconds”) I compute the interval.",
+                "저장 한 번에 얼마나 걸리나요? δ를 알려 주시면(예: “저장 90초”) 간격을 계산합니다.",
+            )
+        )
         return lines + _own_checkpoints(walk)
     known = between is not None
     lines += _table(walk, save, every, [between] if between is not None else [6 * 3600.0, 24 * 3600.0, 80 * 3600.0])
     if not known:
-        lines.append(walk.say("M is not known here, so the table shows three; measure M from your own interruptions (100 / interruptions per 100 instance-hours, divided by the instances whose loss stops the job).",
-                              "M은 모르므로 세 값으로 보여 드립니다. 실제 중단 기록으로 M을 재세요(인스턴스 100시간당 중단 횟수로 100을 나누고, 멈추면 작업이 서는 인스턴스 수로 다시 나눔)."))  # fmt: skip
+        lines.append(
+            walk.say(
+                "M is not known here, so the table shows three; measure M from your own interruptions (100 / "
+                "interruptions per 100 instance-hours, divided by the instances whose loss stops the job).",
+                (
+                    "M은 모르므로 세 값으로 보여 드립니다. 실제 중단 기록으로 M을 재세요(인스턴스 100시간당 중단 "
+                    "횟수로 100을 나누고, 멈추면 작업이 서는 인스턴스 수로 다시 나눔)."
+                ),
+            )
+        )
     if every is not None:
         lines.append(_verdict(walk, save, every, between))
-    lines.append(walk.say("A two-minute interruption notice saves work only when a save fits into it and the notice arrives: it is best effort.",
-                          "중단 2분 전 알림은 저장이 그 안에 끝나고 알림이 올 때만 도움이 됩니다. 알림은 보장되지 않습니다."))  # fmt: skip
+    lines.append(
+        walk.say(
+            "A two-minute interruption notice saves work only when a save fits into it and the notice "
+            "arrives: it is best effort.",
+            "중단 2분 전 알림은 저장이 그 안에 끝나고 알림이 올 때만 도움이 됩니다. 알림은 보장되지 않습니다.",
+        )
+    )
     return lines + _own_checkpoints(walk)
 
 
 def _table(walk: Walk, save: float, every: float | None, betweens: list[float]) -> list[str]:
     shown_every = span(every, walk.lang) if every else ""
     extra = walk.say(f" lost at {shown_every} |", f" {shown_every} 간격 손실 |") if every else ""
-    lines = ["", walk.say("| M | best interval τ | lost at τ |", "| M | 최적 간격 τ | τ에서의 손실 |") + extra,
-             "|---:|---:|---:|" + ("---:|" if every else "")]  # fmt: skip
+    lines = [
+        "",
+        walk.say("| M | best interval τ | lost at τ |", "| M | 최적 간격 τ | τ에서의 손실 |") + extra,
+        "|---:|---:|---:|" + ("---:|" if every else ""),
+    ]
     for between in betweens:
         best = math.sqrt(2 * save * between)
-        row = f"| {span(between, walk.lang)} | {plain(round(best / 60, 1), walk.lang)} {walk.say('min', '분')} | {percent(_waste(save, best, between), walk.lang)} |"
+        minutes = f"{plain(round(best / 60, 1), walk.lang)} {walk.say('min', '분')}"
+        row = f"| {span(between, walk.lang)} | {minutes} | {percent(_waste(save, best, between), walk.lang)} |"
         lines.append(row + (f" {percent(_waste(save, every, between), walk.lang)} |" if every else ""))
-    lines.append(walk.say("(lost = δ/T + T/(2·M): saving plus work done twice; pure arithmetic, source: the numbers you gave)",
-                          "(손실 = δ/T + T/(2·M): 저장 시간과 다시 하는 작업; 주신 숫자로 한 산술)"))  # fmt: skip
+    lines.append(
+        walk.say(
+            "(lost = δ/T + T/(2·M): saving plus work done twice; pure arithmetic, source: the numbers you gave)",
+            "(손실 = δ/T + T/(2·M): 저장 시간과 다시 하는 작업; 주신 숫자로 한 산술)",
+        )
+    )
     return [*lines, ""]
 
 
@@ -203,8 +273,14 @@ def _verdict(walk: Walk, save: float, every: float, between: float | None) -> st
     """The interval asked about is best when M = T² / (2·δ)."""
     fitting = every * every / (2 * save)
     if between is None:
-        return walk.say(f"Every {span(every, 'en')} is the best interval only if M is about {span(fitting, 'en')}; with more frequent interruptions save more often.",
-                        f"{span(every, 'ko')} 간격은 M이 약 {span(fitting, 'ko')}일 때 맞습니다. 중단이 더 잦으면 더 자주 저장하세요.")  # fmt: skip
+        return walk.say(
+            f"Every {span(every, 'en')} is the best interval only if M is about {span(fitting, 'en')}; with "
+            "more frequent interruptions save more often.",
+            (
+                f"{span(every, 'ko')} 간격은 M이 약 {span(fitting, 'ko')}일 때 맞습니다. 중단이 더 잦으면 더 "
+                "자주 저장하세요."
+            ),
+        )
     best = math.sqrt(2 * save * between)
     if abs(best - every) <= 0.25 * best:
         return walk.say("The interval fits.", "지금 간격이 적절합니다.")
