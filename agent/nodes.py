@@ -248,10 +248,12 @@ class Walk:
         return None
 
     def _rationale(self, state: RunState) -> str:
-        """The question that led here, in one line: the person's own words say why better than the model's answer."""
+        """What was asked, and what a language model said to it, in one line. The planner's words are the preview."""
         asked = self.transcript.line(f"{state['run_id']}/0")
-        words = " ".join((asked.message.content if asked else "").split())
-        return f"asked: {words}"[:_MAX_RATIONALE]
+        turn = self.transcript.turn(state["run_id"], state["turn"])
+        said = turn.text if turn and self.model.is_language_model else ""
+        words = f"asked: {asked.message.content if asked else ''}" + (f" | said: {said}" if said else "")
+        return " ".join(words.split())[:_MAX_RATIONALE]
 
     # 5 act
 

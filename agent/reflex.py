@@ -12,7 +12,6 @@ from typing import Literal
 
 from agent.actuation import Actuation
 from tools.errors import SpotError
-from tools.recovery.checkpoints import checkpoint_store
 from tools.records import (
     Action,
     Fleet,
@@ -24,6 +23,7 @@ from tools.records import (
     UtcTime,
     digest_of,
 )
+from tools.recovery.checkpoints import checkpoint_store
 
 _BY = "reflex"
 _MAX_IDS = 20  # DetachInstances takes at most 20 a call
@@ -148,6 +148,8 @@ def actions_for(fleet: Fleet, notices: Sequence[Notice]) -> list[Action]:
         )
     taken = [n.instance_id for n in notices if n.kind == "interruption"]
     if fleet.ref.kind == "asg":  # an EC2 Fleet of type maintain replaces by itself, and has no detach
-        for start in range(0, len(taken), _MAX_IDS):
-            actions.append(ReplaceInstances(fleet=fleet.ref, instance_ids=tuple(taken[start : start + _MAX_IDS])))
+        actions += [
+            ReplaceInstances(fleet=fleet.ref, instance_ids=tuple(taken[start : start + _MAX_IDS]))
+            for start in range(0, len(taken), _MAX_IDS)
+        ]
     return actions

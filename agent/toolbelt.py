@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
+from agent.models.menu import openai_tools
 from agent.models.model import ToolCall
 from tools.cloud import Desk
 from tools.errors import SpotError, UsageError
@@ -39,6 +40,8 @@ from tools.records import (
     utc_text,
 )
 from tools.tool import Tool, explain
+
+__all__ = ["MAX_TEXT_BYTES", "ToolResult", "Toolbelt", "condensed", "openai_tools", "summary", "text_for_model"]
 
 MAX_TEXT_BYTES = 6_000
 _ROOMS = ((60, 400), (40, 300), (24, 240), (16, 200), (10, 160), (6, 120), (4, 80), (2, 60), (1, 40))
@@ -121,28 +124,6 @@ class Toolbelt:
         near = difflib.get_close_matches(name[:100], self._tools, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else f"the tools are {', '.join(self._tools) or 'none'}"
         return UsageError(f"there is no tool called {_clip(name, 60)!r}", hint=hint)
-
-
-def openai_tools(catalog: Sequence[Tool]) -> list[dict[str, Any]]:
-    """The menu on the OpenAI wire: strict functions, every argument required, none with a default."""
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": tool.name,
-                "description": _description(tool),
-                "strict": True,
-                "parameters": tool.schema(),
-            },
-        }
-        for tool in catalog
-    ]
-
-
-def _description(tool: Tool) -> str:
-    if tool.effect == "read":
-        return tool.summary
-    return f"{tool.summary} Only proposes: policies and people decide, and the answer says what became of it."
 
 
 def text_for_model(tool: str, found: Record) -> str:

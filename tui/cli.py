@@ -4,7 +4,6 @@ Commands are imported when they are called: nothing heavy stands on the way to `
 """
 
 import importlib
-import json
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typer.core import TyperGroup
 
 from tools.errors import SpotError
 from tui import __version__
-from tui.config import read_settings
+from tui.config import check_text, read_settings
 
 # name → (module under tui.commands, what it does)
 COMMANDS = {
@@ -118,6 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wants_json, verbose = "--json" in given, bool({"-v", "--verbose"} & set(given))
     command = typer.main.get_command(app)
     try:
+        for argument in given:
+            check_text("argument", argument)
         result = command.main(args=hoist_global_options(given), prog_name="spotwarden", standalone_mode=False)
         sys.stdout.flush()
     except SpotError as error:
@@ -142,10 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(kind: str, message: str, hint: str, code: int, *, wants_json: bool) -> int:
+    from tui.output import complain, json_text
+
     if wants_json:
-        document = {"error": {"kind": kind, "message": message, "hint": hint, "exit_code": code}}
-        print(json.dumps(document, ensure_ascii=False, indent=2))
-    print(f"spotwarden: {message}" + (f"\n  → {hint}" if hint else ""), file=sys.stderr)
+        print(json_text({"error": {"kind": kind, "message": message, "hint": hint, "exit_code": code}}))
+    complain(message, hint)
     return code
 
 

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from tools.errors import UsageError
 
 PROJECT_FILE = Path("spotwarden.toml")
+LANGUAGES = ("en", "ko")
+MAX_CHARACTERS = 64 * 1024
+_AWS = "unset AWS_ENDPOINT_URL and SPOTWARDEN_ENDPOINT_URL for AWS itself, or run: spotwarden demo --serve"
 _FILE_KEYS = (
     "profile",
     "region",
@@ -65,23 +68,27 @@ class Settings:
     def endpoint(self) -> str | None:
         """The endpoint to use instead of AWS's own.
 
-        Raises  UsageError: it is not on this machine; traffic with credentials goes to AWS or to a simulation only
+        Raises  UsageError: not an address, or not on this machine; traffic with credentials goes to AWS or to a
+                simulation only
         """
         if self.endpoint_url is None:
             return None
-        host = urlsplit(self.endpoint_url).hostname
-        if host not in {"127.0.0.1", "localhost", "::1"}:
-            raise UsageError(
-                f"endpoint {self.endpoint_url}: only a loopback address may stand in for AWS",
-                hint="unset AWS_ENDPOINT_URL and SPOTWARDEN_ENDPOINT_URL, or run: spotwarden demo --serve",
-            )
+        try:
+            parts = urlsplit(self.endpoint_url)
+            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port or an IPv6 address that cannot be one
+            is_address = False
+        if not is_address:
+            raise UsageError(f"endpoint {self.endpoint_url}: not an address such as http://127.0.0.1:5000", hint=_AWS)
+        if parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+            raise UsageError(f"endpoint {self.endpoint_url}: only a loopback address may stand in for AWS", hint=_AWS)
         return self.endpoint_url
 
 
 def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> Settings:
     """Merge flags (None = not given), environment and files.
 
-    Raises  UsageError: a file that is not TOML, or has a key that is not ours
+    Raises  UsageError: a file that is not TOML, a key that is not ours, a value that cannot be one
     """
     env = os.environ if environment is None else environment
     home = Path(env.get("HOME", "~")).expanduser()
@@ -95,8 +102,10 @@ def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | 
     values |= {k: env[f"SPOTWARDEN_{k.upper()}"] for k in _FILE_KEYS if env.get(f"SPOTWARDEN_{k.upper()}")}
     values.setdefault("endpoint_url", env.get("AWS_ENDPOINT_URL"))
     values.setdefault("base_url", env.get("OPENAI_BASE_URL"))
+    values.setdefault("region", env.get("AWS_REGION"))  # botocore itself knows only AWS_DEFAULT_REGION
     values["api_key"] = env.get("OPENAI_API_KEY") or None
     values |= {k: v for k, v in flags.items() if v is not None and k != "config"}
+    _check(values)
     db = values.pop("db", None)
     policy = values.pop("policy", None)
     values["color"] = values.get("color", True) and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
@@ -114,6 +123,30 @@ def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | 
     )
 
 
+def check_text(what: str, value: str) -> None:
+    """Text from outside that everything behind can hold: files, digests, SQLite, AWS.
+
+    Raises  UsageError: too long, a NUL character, or bytes that are not UTF-8
+    """
+    trouble = ""
+    if len(value) > MAX_CHARACTERS:
+        trouble = f"{len(value):,} characters, at most {MAX_CHARACTERS:,}"
+    elif "\0" in value:
+        trouble = "holds a NUL character"
+    elif not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        trouble = "not UTF-8 text"
+    if trouble:
+        raise UsageError(f"{what} {value[:40]!r}: {trouble}", hint="give plain text; what is long belongs in a file")
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, str):
+            check_text(key, value)
+    if values.get("lang") not in {None, "", *LANGUAGES}:
+        raise UsageError(f"lang {values['lang']!r}: not a language of ours", hint=" or ".join(LANGUAGES))
+
+
 def _first_existing(*paths: Path) -> Path | None:
     return next((p for p in paths if p.exists()), None)
 
@@ -128,6 +161,10 @@ def _read_file(path: Path) -> dict[str, Any]:
     unknown = sorted(set(document) - set(_FILE_KEYS))
     if unknown:
         raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="known keys: " + ", ".join(_FILE_KEYS))
+    for key, value in document.items():
+        if not isinstance(value, bool if key == "ascii" else str):
+            wanted = "true or false" if key == "ascii" else "text in quotes"
+            raise UsageError(f"{path}: {key} is {value!r}, not {wanted}", hint=f"write {key} = …, {wanted}")
     return document
 
 

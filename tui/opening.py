@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
-from tools.errors import SpotError, UsageError
+from tools.errors import SpotError, Unreachable, UsageError
 from tui.config import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # what the simulated account accepts: no real key ever goes there
 _SIMULATED_KEYS = ("AKIASIMULATED0000000", "simulated")
 _VERIFY_ALWAYS_BELOW = 20_000
+_CONNECT_SECONDS = 5.0
 
 
 class WallClock:
@@ -70,6 +72,8 @@ class House:
         from tools.aws.session import open_account
 
         simulation = self.simulation
+        if simulation is None and self.settings.endpoint is not None:
+            _somebody_listens(self.settings.endpoint)
         return open_account(
             profile=None if simulation else self.settings.profile,
             region=self.settings.region or (simulation.region if simulation else None),
@@ -216,27 +220,27 @@ class House:
     def inventory(self) -> "Inventory":
         from tools.fleets.describe import list_fleets
 
-        return list_fleets.run(reader=self.desk.reader, clock=self.clock)  # type: ignore[return-value]
+        return list_fleets.run(reader=self.account.reader, clock=self.clock)  # type: ignore[return-value]
 
     def fleet(self, name: str) -> "Fleet":
         from tools.fleets.find import find_fleet
 
-        return find_fleet(self.desk.reader, name)
+        return find_fleet(self.account.reader, name)
 
     def prices(self, fleet: str) -> "PriceAnalysis":
         from tools.market.analyze import analyze_prices
 
-        return analyze_prices.run(reader=self.desk.reader, clock=self.clock, fleet=fleet, window_hours=24 * 7)  # type: ignore[return-value]
+        return analyze_prices.run(reader=self.account.reader, clock=self.clock, fleet=fleet, window_hours=24 * 7)  # type: ignore[return-value]
 
     def risk(self, fleet: str) -> "FleetRisk":
         from tools.risk.score import score_risk
 
-        return score_risk.run(reader=self.desk.reader, clock=self.clock, fleet=fleet)  # type: ignore[return-value]
+        return score_risk.run(reader=self.account.reader, clock=self.clock, fleet=fleet)  # type: ignore[return-value]
 
     def costs(self) -> "CostReport":
         from tools.money.costs import report_costs
 
-        return report_costs.run(reader=self.desk.reader, clock=self.clock)  # type: ignore[return-value]
+        return report_costs.run(reader=self.account.reader, clock=self.clock)  # type: ignore[return-value]
 
     def proposals(self) -> "tuple[SavedProposal, ...]":
         return self.journal.proposals(limit=100)
@@ -279,9 +283,30 @@ class House:
         return self.kill_switch.exists()
 
     def halt(self) -> None:
-        self.kill_switch.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.kill_switch.write_text(f"{self.person} at {datetime.now(UTC).isoformat()}\n")
-        self.journal.append("halt", {"kill_switch": str(self.kill_switch)}, actor=self.person)
+        """Put the kill switch on, whatever else is broken.
+
+        Raises  SpotError: it is on, and the policy or the journal has trouble; or it cannot be put on
+        """
+        trouble: SpotError | None = None
+        try:
+            switch = self.kill_switch
+        except SpotError as error:  # which file the policy names cannot be told: the usual one
+            switch, trouble = self.settings.kill_switch, error
+        try:
+            switch.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            switch.write_text(f"{self.person} at {datetime.now(UTC).isoformat()}\n", encoding="utf-8")
+        except OSError as error:
+            raise SpotError(
+                f"kill switch {switch}: cannot be written: {error.strerror}",
+                hint="make its directory writable, or stop the daemon by its process id",
+            ) from None
+        try:
+            self.journal.append("halt", {"kill_switch": str(switch)}, actor=self.person)
+        except SpotError as error:
+            trouble = trouble or error
+        if trouble is not None:
+            trouble.message += f"\n(the kill switch {switch} is on all the same)"
+            raise trouble
 
     def resume_running(self) -> None:
         self.kill_switch.unlink(missing_ok=True)
@@ -296,6 +321,19 @@ class House:
             opened = self.__dict__.pop(part, None)
             if opened is not None:
                 opened.close()
+
+
+def _somebody_listens(endpoint: str) -> None:
+    """Raises  Unreachable: nobody does; asking AWS's client first would end in a riddle about regions or keys"""
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise Unreachable(
+            f"endpoint {endpoint}: nobody answers there: {error.strerror or error}",
+            hint="start it again (spotwarden demo --serve), or unset SPOTWARDEN_ENDPOINT_URL and AWS_ENDPOINT_URL",
+        ) from None
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """Results to stdout, talk to stderr. One JSON document with --json, with the same numbers as the screen."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tui.config import Settings
+
+MESSAGE_LIMIT = 4_000
+_SUSPECT = re.compile(r"[^\n -~가-힣]")
 
 
 def emit(settings: Settings, result: Any, render: Callable[[], None]) -> None:
@@ -13,10 +17,33 @@ def emit(settings: Settings, result: Any, render: Callable[[], None]) -> None:
     if settings.json:
         from tools.records import canonical_json
 
-        document = json.loads(canonical_json(result))
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print(json_text(json.loads(canonical_json(result))))
     else:
         render()
+
+
+def json_text(document: Any) -> str:
+    """JSON for people and programs: the same value, with whatever a terminal would obey or hide as \\uXXXX."""
+    return inert_json(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def inert_json(text: str) -> str:
+    """JSON text with its unprintable characters escaped; they can only stand inside its strings."""
+    return _SUSPECT.sub(lambda m: m[0] if m[0].isprintable() else json.dumps(m[0])[1:-1], text)
+
+
+def complain(message: str, hint: str = "") -> None:
+    """One message on stderr: what, where, what was seen; then what to do. Both may quote anybody's text."""
+    way_out = f"\n  → {_told(hint)}" if hint else ""
+    print(f"spotwarden: {_told(message)}{way_out}", file=sys.stderr)
+
+
+def _told(text: str) -> str:
+    if len(text) <= MESSAGE_LIMIT and not _SUSPECT.search(text):
+        return text  # nearly always: what follows imports the screens' sink
+    from tui.safe_text import safe_text
+
+    return safe_text(text, limit=MESSAGE_LIMIT, lines=True)
 
 
 def say(settings: Settings, text: str) -> None:

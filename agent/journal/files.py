@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from tools.errors import JournalError, SpotError
 
 BUSY_SECONDS = 10.0
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # a damaged file can make SQLite's own message unreadable
+# a damaged file can make SQLite's own message unreadable; a damaged row may be no noun of ours any more
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError, ValidationError)
 _MODE_FILE = 0o600
 _MODE_DIRECTORY = 0o700
 
@@ -96,6 +99,10 @@ _WAYS_OUT = (
     ("read-only", "make the file and its directory writable, or name another with --db"),
     ("permission", "make the file and its directory writable, or name another with --db"),
     ("unable to open", "check that the directory exists and may be written, or name another with --db"),
+    ("no such table", "this is not a journal of ours: name one with --db"),
+    ("directory", "name a file in a directory that exists and may be written, with --db"),
+    ("too long", "name a shorter path with --db"),
+    ("is damaged", "move it aside and restore a backup together with its .head file"),
     ("not a database", "move it aside, or name the journal with --db"),
     ("malformed", "move it aside and restore a backup together with its .head file"),
 )
@@ -106,5 +113,8 @@ def told(error: Exception, path: Path) -> SpotError:
     if isinstance(error, SpotError):
         return error
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False, include_url=False)[0]
+        said = f"a stored {error.title} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
     hint = next((way for word, way in _WAYS_OUT if word in said.lower()), "see `spotwarden doctor`")
     return JournalError(f"the journal {path}: {said}", hint=hint)

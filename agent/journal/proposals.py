@@ -115,7 +115,10 @@ def read_one(db: Any, proposal_id: str, *, now: datetime) -> SavedProposal:
         (instant(now), proposal_id),
     ).fetchone()
     if row is None:
-        raise UsageError(f"there is no proposal {proposal_id!r}", hint="see them with: spotwarden plan --list")
+        raise UsageError(
+            f"there is no proposal {proposal_id[:80]!r} in this journal",
+            hint="spotwarden approve lists what waits; spotwarden audit show --kind proposal tells of all",
+        )
     return _saved(db, row)
 
 

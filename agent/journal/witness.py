@@ -75,7 +75,7 @@ def write_witness(database: Path, head: Head, *, at: datetime, hash_at: Callable
         known = read_witness(database)
         if known is not None:
             # another process may have appended and witnessed since `head` was read
-            reached = head if known.count <= head.count else _reach(known, hash_at)
+            reached = head if known.count <= head.count else _reach(known, head, hash_at)
             trouble = contradiction(known, reached, hash_at)
             if trouble:
                 raise AuditBroken(f"{database}: {trouble}", hint=_RESTORE)
@@ -89,9 +89,9 @@ def write_witness(database: Path, head: Head, *, at: datetime, hash_at: Callable
         return witness
 
 
-def _reach(known: Witness, hash_at: Callable[[int], str | None]) -> Head:
+def _reach(known: Witness, head: Head, hash_at: Callable[[int], str | None]) -> Head:
     found = hash_at(known.count)
-    return EMPTY if found is None else Head(count=known.count, hash=found)
+    return head if found is None else Head(count=known.count, hash=found)
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -20,8 +20,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.models.budget import Budget, HostedLimits
 from agent.models.draft import Draft, estimate, take, used_tokens
+from agent.models.menu import openai_tools
 from agent.models.model import Delta, Message, ToolCall, Turn
-from agent.toolbelt import openai_tools
 from tools.errors import ModelError
 from tools.tool import Tool
 

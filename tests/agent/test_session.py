@@ -51,7 +51,7 @@ def test_a_change_is_proposed_asked_approved_done_and_reported(account, tmp_path
         assert asked[-1].status == "waiting"
         assert house.updates(before) == []
         needed = next(e for e in asked if isinstance(e, ApprovalNeeded))
-        assert needed.proposal.rationale == "make it so"
+        assert needed.proposal.rationale == "asked: make web-canary safer"
         answered = list(house.session.answer(needed.proposal.proposal_id, "approve", by="kim"))
         assert kinds(answered) == ["Acted", "Said", "Spent", "Finished"]
         assert len(house.updates(before)) == 1

@@ -58,7 +58,9 @@ def test_one_seed_gives_one_tour(tours):
 def test_the_tour_changes_refuses_and_recovers_for_real(tours):
     _, tour = tours[0]
     by_step = {s["name"]: s["facts"] for s in tour["steps"]}
-    assert len(by_step["settle"]["pools_after"]) > len(by_step["settle"]["pools_before"])
+    before, after = by_step["settle"]["pools_before"], by_step["settle"]["pools_after"]
+    assert set(after) - set(before), "the fleet runs in a pool that the change opened"
+    assert sum(after.values()) == sum(before.values())
     assert by_step["settle"]["strategy"] == "price-capacity-optimized"
     assert by_step["refuse"]["verdict"] == "deny"
     recovered = [a for a in tour["actions"] if a["by"] == "reflex"]

@@ -17,11 +17,16 @@ BRISK = 0.05
 
 @asynccontextmanager
 async def opened(
-    house: PaperHouse, size: tuple[int, int] = (120, 40), *, ascii_only: bool = False, quiet: float = BRISK
+    house: PaperHouse,
+    size: tuple[int, int] = (120, 40),
+    *,
+    ascii_only: bool = False,
+    quiet: float = BRISK,
+    notices: bool = False,
 ) -> AsyncIterator[Pilot[Any]]:
-    """The app with its first look at the house done."""
+    """The app with its first look at the house done; `notices` draws them, over what they cover."""
     app = SpotwardenApp(house, ascii_only=ascii_only, poll_seconds=3600, quiet_seconds=quiet)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=notices) as pilot:
         await until(pilot, lambda: app.pulse is not None)
         await pilot.pause()
         yield pilot

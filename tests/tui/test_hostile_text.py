@@ -117,13 +117,14 @@ async def test_a_hostile_conversation_is_shown_and_obeyed_by_nobody():
 
 
 async def test_notices_and_outcomes_are_harmless():
-    async with opened(PaperHouse(), (120, 90)) as pilot:
+    async with opened(PaperHouse(), (120, 90), notices=True) as pilot:
         app = pilot.app
         assert isinstance(app, SpotwardenApp)
         for text in HOSTILE:
             app.tell_trouble(Trouble(text, text))
             app.tell(text)
             await app.screen.query_one("#talk").mount(NoticeLine("FAILED", text, text), OutcomeLine("unknown", text))
+        await until(pilot, lambda: len(app.screen.query("Toast")) == 2 * len(HOSTILE))
         await pilot.pause()
         clean(pilot)
 

@@ -11,7 +11,7 @@ import io
 import json
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -40,6 +40,7 @@ MAX_ROWS = 50_000_000
 MAX_JSON_CHARACTERS = 1 << 30
 PROGRESS_ROWS = 100_000
 _MAX_NAME = 255
+_EXPECTED = f"give CSV with the columns {', '.join(COLUMNS)}, or what `aws ec2 describe-spot-price-history` prints"
 Row = tuple[int, str, str, str, str, str] | tuple[int, str]
 """(line, zone, instance type, product, time, price) as text; or (line, what is wrong with its fields)"""
 Progress = Callable[[int], None]
@@ -97,7 +98,9 @@ def read_history(path: Path, *, progress: Progress | None = None) -> PriceHistor
             f"{path}: the gzip is damaged after {gathered.rows:,} rows: {error}", hint="copy or download the file again"
         ) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text after {gathered.rows:,} rows: {error}") from None
+        raise DataError(
+            f"{path}: not UTF-8 text after {gathered.rows:,} rows: {error.reason}", hint=_EXPECTED
+        ) from None
     aside = tuple(SetAside(reason=r, count=n, example=e) for r, (n, e) in gathered.aside.items())
     columns, out_of_order = _columns(gathered)
     return PriceHistory(columns, aside, gathered.rows, out_of_order)
@@ -127,7 +130,7 @@ def analyze_history(
     aside = history.set_aside + aside
     if not len(columns):
         first = f"; the first reason: {aside[0].reason} ({aside[0].example})" if aside else ""
-        raise NoPriceHistory(f"{path}: none of {history.rows:,} rows holds a usable price{first}")
+        raise NoPriceHistory(f"{path}: none of {history.rows:,} rows holds a usable price{first}", hint=_EXPECTED)
     # the file's end closes every series: the last price that anybody reported in it, repeats included
     end = moment_of(_latest_believable(history.columns, now))
     start = None if window_hours is None else moment_of(microseconds(end) - round(window_hours * 3.6e9))
@@ -159,7 +162,7 @@ def read_on_demand(path: Path, region: str, *, product: str = LINUX) -> OnDemand
                 if row["region"] == region:
                     rates[row["instance_type"], product] = _rate(path, reader.line_num, row["on_demand_usd_per_h"])
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+        raise DataError(f"{path}: cannot be read: {error}", hint="copy or download the file again") from None
     if not rates:
         known = ", ".join(sorted(regions)[:8])
         raise UsageError(f"{path}: no on-demand price for region {region!r}", hint=f"it holds {known or 'nothing'} …")
@@ -193,7 +196,7 @@ def _rows(file: io.TextIOBase, path: Path) -> Iterator[Row]:
     while head and not head.strip():
         head = file.readline()
     if not head:
-        raise NoPriceHistory(f"{path}: the file is empty")
+        raise NoPriceHistory(f"{path}: the file is empty", hint=_EXPECTED)
     if head.lstrip()[0] in "{[":
         return _json_rows(head, file, path)
     return _csv_rows(head, file, path)
@@ -232,12 +235,14 @@ def _json_rows(head: str, file: io.TextIOBase, path: Path) -> Iterator[Row]:
         yield number, zone or str(values.get("AvailabilityZoneId") or ""), kind, product, at, price
 
 
-def _need(path: Path, found: Iterable[str], wanted: Iterable[str]) -> None:
+def _need(path: Path, found: Iterable[str], wanted: Sequence[str]) -> None:
     names = [n.strip() for n in found]
     missing = [c for c in wanted if c not in names]
     if missing:
         seen = ", ".join(names)[:200] or "nothing"
-        raise DataError(f"{path}, line 1: no column {', '.join(missing)}; found {seen}")
+        raise DataError(
+            f"{path}, line 1: no column {', '.join(missing)}; found {seen}", hint=f"columns wanted: {', '.join(wanted)}"
+        )
 
 
 def _gather(gathered: _Gathered, row: Row) -> None:

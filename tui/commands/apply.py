@@ -51,17 +51,33 @@ def tell_open(settings: Settings, house: "House") -> None:
         say(settings, f"left open by an earlier run: {proposal_id}: {outcome_line(outcome)}")
 
 
+def _is_file(plan: str) -> bool:
+    """A path, rather than the id of a proposal."""
+    try:
+        return Path(plan).exists() or plan.endswith(".json")
+    except OSError:  # too long for a path, say
+        return False
+
+
 def _find(house: "House", plan: str) -> "SavedProposal":
     from tools.errors import Denied, StalePlan
     from tui.commands.plan import read_plan
 
-    if not (Path(plan).exists() or plan.endswith(".json")):
+    if not _is_file(plan):
         saved = house.journal.proposal(plan)
     else:
-        proposal_id, digest = read_plan(Path(plan))
-        saved = house.journal.proposal(proposal_id)
-        if saved.proposal.digest != digest:
-            raise StalePlan(f"{plan}: not the proposal that this journal knows as {proposal_id}", hint="plan again")
+        proposal, decision = read_plan(Path(plan))
+        saved = house.journal.proposal(proposal.proposal_id)
+        if saved.proposal != proposal or saved.decision != decision:
+            raise StalePlan(
+                f"{plan}: not what this journal knows as {proposal.proposal_id}",
+                hint="plan again with the values you want",
+            )
+    if saved.status == "expired":
+        raise StalePlan(
+            f"{saved.proposal.proposal_id}, planned at {saved.proposal.created_at:%Y-%m-%d %H:%M:%S} UTC, has expired",
+            hint="plan again: the change will be previewed and judged anew",
+        )
     if saved.decision.verdict == "deny":
         raise Denied("; ".join(saved.decision.reasons), hint="spotwarden policy explain tells what is allowed")
     return saved

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tools.errors import UsageError
+from tui.config import settings_of
 
 if TYPE_CHECKING:
     from agent.journal.verify import Verification
     from tools.records import AuditEntry
-    from tui.config import Settings, settings_of
+    from tui.config import Settings
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 EXIT_NOT_VERIFIED = 5

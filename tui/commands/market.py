@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.errors import UsageError
+from tui.config import settings_of
 
 if TYPE_CHECKING:
     from tools.records import FleetRisk, PoolPrices, PriceAnalysis
-    from tui.config import Settings, settings_of
+    from tui.config import Settings
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 DEFAULT_WINDOW_HOURS = 24 * 7

@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tui.config import settings_of
+from tui.output import json_text
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from agent.journal.records import SavedProposal
+    from policies.records import Decision, Proposal
 
 app = typer.Typer(rich_markup_mode=None)
 PLAN_VERSION = 1
+MAX_PLAN_BYTES = 16 * 1024 * 1024
+_WAY_OUT = "name a file that `spotwarden plan -o FILE` wrote"
+_OPTIONS = {
+    "fleet": "FLEET",
+    "on_demand_base_capacity": "--on-demand-base",
+    "on_demand_percentage_above_base": "--on-demand-percentage",
+    "spot_allocation_strategy": "--strategy",
+    "instance_types": "--types",
+    "desired_capacity": "--desired",
+}
 EXIT_CHANGES, EXIT_DENIED = 2, 3
 
 
@@ -36,13 +50,13 @@ def plan(
     from tui.render import proposal_lines, saved_json
 
     settings = settings_of(ctx)
-    arguments = change_fleet.validate(
+    arguments = _arguments(
         {
             "fleet": fleet,
             "on_demand_base_capacity": on_demand_base,
             "on_demand_percentage_above_base": on_demand_percentage,
             "spot_allocation_strategy": strategy,
-            "instance_types": types.split(",") if types else None,
+            "instance_types": None if types is None else [t.strip() for t in types.split(",")],
             "desired_capacity": desired,
         }
     )
@@ -59,8 +73,28 @@ def plan(
         raise typer.Exit(EXIT_CHANGES)
 
 
+def _arguments(given: dict[str, Any]) -> "BaseModel":
+    """Raises  UsageError: names the option as it was typed, and what was seen"""
+    from pydantic import ValidationError
+
+    from tools.errors import UsageError
+    from tools.fleets.change import change_fleet
+
+    try:
+        return change_fleet.arguments.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option, said = _OPTIONS[first["loc"][0]], first["msg"].replace("Input should be", "must be")
+        raise UsageError(f"{option} {first['input']!r}: {said}", hint="spotwarden plan --help") from None
+
+
 def write_plan(path: Path, saved: "SavedProposal") -> None:
-    """One JSON file: the proposal as judged, and its digest, which the journal knows too."""
+    """One JSON file: the proposal as judged, and its digest, which the journal knows too.
+
+    Raises  DataError: it cannot be written; the proposal is kept in the journal all the same
+    """
+    from tools.errors import DataError
+
     document = {
         "spotwarden_plan": PLAN_VERSION,
         "proposal_id": saved.proposal.proposal_id,
@@ -68,34 +102,57 @@ def write_plan(path: Path, saved: "SavedProposal") -> None:
         "proposal": saved.proposal.model_dump(mode="json"),
         "decision": saved.decision.model_dump(mode="json"),
     }
-    path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    try:
+        path.write_text(json_text(document) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"{path}: the plan cannot be written: {error.strerror}",
+            hint=f"the proposal is kept: spotwarden apply {saved.proposal.proposal_id}, or plan again with another -o",
+        ) from None
 
 
-def read_plan(path: Path) -> tuple[str, str]:
-    """(proposal id, digest of the proposal that the file holds).
+def read_plan(path: Path) -> tuple["Proposal", "Decision"]:
+    """The proposal and the decision that the file shows.
 
     Raises  DataError: not a plan of this version; StalePlan: edited since it was saved
     """
     from pydantic import ValidationError
 
-    from policies.records import Proposal
+    from policies.records import Decision, Proposal
     from tools.errors import DataError, StalePlan
 
+    document = _read_document(path)
+    if document["spotwarden_plan"] != PLAN_VERSION:
+        seen = str(document["spotwarden_plan"])[:40]
+        raise DataError(f"{path}: plan of version {seen}, this is version {PLAN_VERSION}", hint="plan again")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        version, digest = document["spotwarden_plan"], document["digest"]
-        if version != PLAN_VERSION:
-            raise DataError(f"{path}: plan of version {version}, this is version {PLAN_VERSION}", hint="plan again")
-        proposal = Proposal.model_validate_json(json.dumps(document["proposal"]))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}", hint="name a file that `plan -o` wrote") from None
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise DataError(
-            f"{path}: not a plan: {type(error).__name__}", hint="name a file that `plan -o` wrote"
-        ) from None
-    if proposal.digest != digest:
-        raise StalePlan(
-            f"{path}: edited since it was saved (digest {proposal.digest[:12]}, saved as {digest[:12]})",
-            hint="plan again with the values you want",
-        )
-    return proposal.proposal_id, digest
+        proposal = Proposal.model_validate_json(json.dumps(document.get("proposal")))
+        decision = Decision.model_validate_json(json.dumps(document.get("decision")))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, (error.title.lower(), *first["loc"])))
+        raise DataError(f"{path}: not a plan: {where}: {first['msg']}", hint=_WAY_OUT) from None
+    if document.get("digest") != proposal.digest or document.get("proposal_id") != proposal.proposal_id:
+        raise StalePlan(f"{path}: edited since it was saved", hint="plan again with the values you want")
+    return proposal, decision
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """Raises  DataError: no JSON object with a plan's mark"""
+    from tools.errors import DataError
+
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_PLAN_BYTES + 1)
+        if len(raw) > MAX_PLAN_BYTES:
+            raise DataError(f"{path}: more than {MAX_PLAN_BYTES:,} bytes: not a plan", hint=_WAY_OUT)
+        document = json.loads(raw.decode("utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}", hint=_WAY_OUT) from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not a plan: not UTF-8 text", hint=_WAY_OUT) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not a plan: not JSON: {error}", hint=_WAY_OUT) from None
+    if not isinstance(document, dict) or "spotwarden_plan" not in document:
+        raise DataError(f"{path}: not a plan: JSON without the key spotwarden_plan", hint=_WAY_OUT)
+    return document

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from tools.errors import PolicyError, UsageError
+from tui.config import settings_of
 
 if TYPE_CHECKING:
     from policies.document import Policy
     from policies.records import Decision
-    from tui.config import Settings, settings_of
+    from tui.config import Settings
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 DEFAULT_FILE = Path("spotwarden-policy.yaml")

@@ -34,22 +34,34 @@ def run(
     """
     from dataclasses import replace
 
+    from tools.errors import UsageError
     from tui.opening import open_house
-    from tui.output import say
 
     settings = settings_of(ctx)
+    asked = [
+        n for n, given in (("--once", once), ("--status", status), ("--stop", stop), ("--resume", resume)) if given
+    ]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} do not go together", hint="give one of them")
     settings = replace(settings, queue=events or settings.queue)
     with open_house(settings) as house:
         if stop:
             house.halt()
-            say(settings, f"kill switch on: {house.kill_switch}; spotwarden run --resume takes it off")
+            _tell_switch(settings, house, "on: spotwarden run --resume takes it off")
         elif resume:
             house.resume_running()
-            say(settings, "kill switch off")
+            _tell_switch(settings, house, "off")
         elif status:
             _status(settings, house)
         else:
             _run(settings, house, once=once, interval=interval)
+
+
+def _tell_switch(settings: Settings, house: "House", state: str) -> None:
+    from tui.output import emit, say
+
+    document = {"halted": house.halted(), "kill_switch": str(house.kill_switch)}
+    emit(settings, document, lambda: say(settings, f"kill switch {house.kill_switch} {state}"))
 
 
 def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> None:
@@ -72,11 +84,12 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
 
 def _watch(settings: Settings, daemon: "Daemon", interval: float, stopped: threading.Event) -> None:
     from agent.autonomy import Round
+    from tui.output import inert_json
 
     for report in daemon.watch(interval_seconds=interval, stop=stopped.is_set):
         if settings.json:  # one document a line: a stream has no end to wait for
             kind = "round" if isinstance(report, Round) else "notices"
-            print(f'{{"{kind}":{report.canonical()}}}', flush=True)
+            print(inert_json(f'{{"{kind}":{report.canonical()}}}'), flush=True)
         else:
             lines = _round_lines(report) if isinstance(report, Round) else _notice_lines(report)
             print("\n".join(lines), flush=True)
@@ -111,7 +124,7 @@ def _round_lines(report: "Round") -> Iterator[str]:
     for step in report.steps:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
         waits = f"  → spotwarden approve {step.proposal_id}" if step.verdict == "ask" else ""
-        yield f"  {step.fleet}: {step.action}: {step.verdict.upper()}: {told}{waits}"
+        yield f"  {plain(step.fleet)}: {step.action}: {step.verdict.upper()}: {told}{waits}"
 
 
 def _notice_lines(report: "ReflexReport") -> Iterator[str]:
@@ -121,7 +134,7 @@ def _notice_lines(report: "ReflexReport") -> Iterator[str]:
     yield f"  {len(report.notices)} notices ({report.repeated} repeats, {len(report.unknown_instances)} not ours)"
     for step in report.steps:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
-        yield f"  {step.at:%H:%M:%S}Z {step.fleet}: {step.action} {', '.join(step.instance_ids)}: {told}"
+        yield f"  {step.at:%H:%M:%S}Z {plain(step.fleet)}: {step.action} {', '.join(step.instance_ids)}: {told}"
 
 
 def _status(settings: Settings, house: "House") -> None:
@@ -147,6 +160,8 @@ def _status(settings: Settings, house: "House") -> None:
 
 
 def _show(value: Any) -> str:
+    from tui.output import plain
+
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value is None else plain(value)

@@ -83,6 +83,7 @@ class ApprovalCard(Card):
         yield Static(id="too-small")
 
     def on_mount(self) -> None:
+        self.app.clear_notifications()  # no notice may cover what is to be approved
         self.query_one("#card-name", Input).display = False
         self._show()
         self._tick()

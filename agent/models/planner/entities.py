@@ -188,6 +188,11 @@ def _base(text: str) -> int | None:
                 rf"(?:at least|minimum(?: of)?|keep|guarantee|always|최소|적어도|항상)\s*(\d+){unit}\s*(?:대"
                 r"|개)?\s*(?:의)?\s*(?:instances?\s*)?(?:on\s*)?on-demand"
             ),
+            (
+                rf"(?:need|want|keep|guarantee|have|with)\s+(\d+){unit}\s*(?:guaranteed\s+)?on-demand\s+(?:nodes"
+                r"|instances|machines)"
+            ),
+            rf"base(?:를|은|는)?\s+\S+\s+(\d+){unit}\s*(?:대|개)?(?:으로|로)",
             rf"on-demand\s*(?:instances?|인스턴스|nodes?)?\s*{_PARTICLE}\s*(?:최소|적어도|at least|항상)\s*(\d+){unit}",
             rf"on-demand\s*(?:인스턴스)?\s*{_PARTICLE}\s*(\d+)\s*(?:대|개)",
         ),

@@ -9,8 +9,8 @@ Mood = Literal["ask", "what-if", "request"]
 Intent = Literal[
     "costs", "savings", "commitments", "prices", "risk", "checkpoints", "audit", "audit-check", "fleets", "fleet",
     "overview", "help", "thanks", "max-price", "interval", "autonomy", "policy", "advice", "capacity", "change",
-    "restore", "rollback", "replace", "unsupported", "glossary", "confirm", "decline", "statement", "cluster", "secret",
-    "setup",
+    "restore", "rollback", "replace", "unsupported", "glossary", "confirm", "decline", "statement", "cluster",
+    "secret", "setup",
 ]  # fmt: skip
 
 _MAKE_SAFE = (
@@ -112,7 +112,8 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("checkpoints", (r"checkpoint|\bsnapshots?\b|resume (?:point|from)|how much (?:work|progress|training)|(?:work"
                     r"|progress|training|hours).{0,25}\b(?:lost|lose|losing)|\bwhat\b.{0,20}\b(?:lost|lose)\b"
                     r"|\b(?:lost|lose|losing)\b.{0,25}(?:work"
-                    r"|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|recovery point|\brpo\b|복구\s?지점"
+                    r"|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|\bfinish|\bprogress\b|진행(?:됐|률"
+                    r"|\s?상황|도)|끝나|recovery point|\brpo\b|복구\s?지점"
                     r"|저장\s?(?:지점|시점)|(?:작업|진행|학습).{0,15}(?:잃|유실|날아|손실|날리)|얼마나.{0,10}(?:잃"
                     r"|유실|날아|날리)|마지막\s?저장")),
     ("commitments", (r"savings-plan|\breserved instances?\b|\bris?\b(?=.{0,20}(?:cover|utili|use))|commitments?\b"
@@ -123,7 +124,7 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
                 r"|not on spot|n't .{0,20}on spot|이득|손해|절감|절약|아끼|아낄|아꼈|낭비|더\s?싸게|싸게"
                 r"|줄일\s?수|최적화(?!로)")),
     ("costs", (r"\bcost(?:s|ing|ly)?\b|\bspend(?:ing|s)?\b|\bspent\b|\bmoney\b|\bbill(?:s|ing|ed)?\b|expens"
-              r"|\bburns?\b|\bcash\b|\bdollars?\b|\bbudget|\binvoice|\bburn\b|\bpay(?:ing|s)?\b|\$|비용"
+              r"|\bburns?\b|\bcheap\b|\bcash\b|\bdollars?\b|\bbudget|\binvoice|\bburn\b|\bpay(?:ing|s)?\b|\$|비용"
               r"|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써|쓰|쓴|나가|들|내|야|인|예요"
               r"|에요)|비싸|비싼|finops")),
     ("prices", (r"\bpric(?:e|es|ed|ey|ing)\b|\bcheapest\b|\bper hour\b|\bhourly\b|spot market|volatil"
@@ -207,7 +208,8 @@ _REPLACE = (
 )
 _UNSUPPORTED = (
     r"\b(?:delete|terminate|kill|destroy|nuke|wipe|tear down|shut ?down|power off"
-    r"|stop)\b.{0,40}\b(?:fleet|instances?|group|asg|everything|all|it|i-[0-9a-f]+|[a-z]+-[a-z]+)\b"
+    r"|stop(?! wast| los| pay| get| us))\b.{0,40}\b(?:fleet|instances?|group|asg|everything|all|it"
+    r"|i-[0-9a-f]+|[a-z]+-[a-z]+)\b"
     r"|\b(?:create|launch|provision|spin up|start)\b.{0,20}\b(?:a |an )?(?:new|another)\b|\b(?:buy"
     r"|purchase|sign up for)\b.{0,40}(?:savings-plan|reserved|commitment|instances?|\bris?\b)"
     r"|^(?:please )?(?:interrupt|preempt|fail|crash)\b (?:one|a|an|the|some|any|i-)|\b(?:trigger"
@@ -286,7 +288,7 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
     """What a normal text wants, most telling first; empty when nothing was understood."""
     if _SURE.match(text):
         return ("confirm",)
-    if _NOPE.match(text):
+    if _NOPE.match(text) or (not names_fleet and _has(r"제안.{0,8}취소", text)):
         return ("decline",)
     wanted = [name for name, pattern in _COMPILED if pattern.search(text)]
     now = _has(

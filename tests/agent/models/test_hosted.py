@@ -124,7 +124,7 @@ def test_a_used_up_quota_is_not_tried_again(model_stub: Start) -> None:
 
 def test_a_500_is_tried_a_bounded_number_of_times(model_stub: Start) -> None:
     stub, waits = model_stub(fail(500, "oops")), Waits()
-    with pytest.raises(ModelError, match="HTTP 500.*3 attempts") as caught:
+    with pytest.raises(ModelError, match=r"HTTP 500.*3 attempts") as caught:
         answer(model(stub, waits=waits, attempts=3))
     assert "offline planner" in caught.value.hint
     assert len(stub.requests) == 3

@@ -418,7 +418,7 @@ class Talk:
         self.messages += (Message(role="user", content=text),)
         self.calls, self.results = (), ()
         for _ in range(12):
-            turn = [piece for piece in planner.respond(self.messages, self.catalog, stop=lambda: False)][-1]
+            turn = list(planner.respond(self.messages, self.catalog, stop=lambda: False))[-1]
             assert isinstance(turn, Turn)
             self.messages += (Message(role="assistant", content=turn.text, tool_calls=turn.tool_calls),)
             if not turn.tool_calls:

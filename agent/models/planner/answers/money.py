@@ -18,8 +18,20 @@ def costs(walk: Walk) -> list[str]:
     if not seen.ok:
         return [trouble(walk, seen, walk.say("costs", "비용"))]
     rows = _rows(walk, seen.body)
-    lines = [_total(walk, seen.body), "", *_cost_table(walk, rows), *_unrated(walk, seen), *_period(walk)]
+    lines = [_total(walk, seen.body), "", *_cost_table(walk, rows), *_opportunity(walk, rows)]
+    lines += [*commitment_lines(walk, seen.body)[:2], *_unrated(walk, seen), *_period(walk)]
     return [*lines, basis(seen.body, walk.lang)]
+
+
+def _opportunity(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
+    """The largest saving still possible, in one line."""
+    best = max(rows, key=lambda r: number(r.get("potential_usd_per_hour")) or 0, default={})
+    if (number(best.get("potential_usd_per_hour")) or 0) <= 0:
+        return []
+    amount, why = usd(best.get("potential_usd_per_hour"), walk.lang), told(best.get("potential_note") or "")
+    return [
+        f"- {walk.say('Still possible', '추가 절감 가능')}: {named(best.get('fleet'))} {amount} (effective) — {why}"
+    ]
 
 
 def savings(walk: Walk) -> list[str]:

@@ -78,7 +78,9 @@ def _status(seen: Seen) -> str | None:
 def previewed(walk: Walk, body: dict[str, Any]) -> list[str]:
     """A preview in few lines: diff, instances, money on its basis, risk, warnings."""
     changes = [row for row in (body.get("changes") or []) if isinstance(row, dict)]
-    lines = [f"- {told(c.get('field'))}: {told(c.get('before'))} → {told(c.get('after'))}" for c in changes[:8]]
+    lines = [
+        f"- {told(c.get('field'))}: {told(c.get('before') or '–')} → {told(c.get('after') or '–')}" for c in changes[:8]
+    ]
     before, after = (_cost(walk, body.get(f"cost_{side}")) for side in ("before", "after"))
     added = body.get("added_cost_usd_per_day")
     if number(added) is None:
