@@ -186,6 +186,10 @@ class House:
         url = self.settings.queue or (self.simulation.queue_url if self.simulation else None)
         return self.account.queue(url) if url else None
 
+    def warm(self) -> None:
+        """Open every part now, on this thread: afterwards threads only share what is there."""
+        _ = (self.journal, self.account, self.actuation, self.model, self.desk, self._session, self._identity)
+
     # what the screens ask
 
     @property
@@ -305,7 +309,9 @@ class House:
         except SpotError as error:
             trouble = trouble or error
         if trouble is not None:
-            trouble.message += f"\n(the kill switch {switch} is on all the same)"
+            trouble.hint = f"the kill switch {switch} is on all the same" + (
+                f"; {trouble.hint}" if trouble.hint else ""
+            )
             raise trouble
 
     def resume_running(self) -> None:

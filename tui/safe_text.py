@@ -7,12 +7,15 @@ What a terminal would obey or hide is shown as \\u{hex}; what Textual would read
 import re
 import unicodedata
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
 from rich.cells import cell_len
-from rich.text import Text
-from textual.content import Content
+
+if TYPE_CHECKING:  # the plain commands use safe_text too, and do not wait for a terminal app to load
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_core import StateCore
+    from rich.text import Text
+    from textual.content import Content
 
 LIMIT = 400
 PROSE_LIMIT = 200_000
@@ -38,13 +41,17 @@ def safe_text(text: object, *, limit: int = LIMIT, lines: bool = False) -> str:
     return shown if len(whole) <= limit else f"{shown}...(+{len(whole) - limit})"
 
 
-def plain(text: object, style: str = "", *, limit: int = LIMIT, lines: bool = False) -> Content:
+def plain(text: object, style: str = "", *, limit: int = LIMIT, lines: bool = False) -> "Content":
     """For Static, Label and every other Textual widget: styled by us, never by the text."""
+    from textual.content import Content
+
     return Content.styled(safe_text(text, limit=limit, lines=lines), style)
 
 
-def cell(text: object, style: str = "", *, right: bool = False, limit: int = LIMIT) -> Text:
+def cell(text: object, style: str = "", *, right: bool = False, limit: int = LIMIT) -> "Text":
     """For a DataTable, which would parse the markup of a plain str."""
+    from rich.text import Text
+
     return Text(safe_text(text, limit=limit), style=style, justify="right" if right else "left", no_wrap=True)
 
 
@@ -56,10 +63,12 @@ def safe_markdown(text: str, *, limit: int = PROSE_LIMIT) -> str:
     return safe_text(text.translate(_PRESENTATION), limit=limit, lines=True)
 
 
-def inert_markdown() -> MarkdownIt:
+def inert_markdown() -> "MarkdownIt":
     """A Markdown parser whose prose cannot act: links and images stay text with their address in sight,
     HTML is text, and entities are not decoded (&#27; would become the escape code that was just taken out).
     """
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": False})
     parser.enable(["table", "strikethrough"])
     parser.disable(["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"])
@@ -67,7 +76,7 @@ def inert_markdown() -> MarkdownIt:
     return parser
 
 
-def _keep_line_breaks(state: StateCore) -> None:
+def _keep_line_breaks(state: "StateCore") -> None:
     """In a conversation a new line is meant as one."""
     for token in state.tokens:
         for child in token.children or ():

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,24 +78,27 @@ def serve() -> None:
     for module in WARM:
         importlib.import_module(module)
     for line in sys.stdin:
-        request = json.loads(line)
-        files = [tempfile.TemporaryFile() for _ in range(3)]
-        pid = os.fork()
-        if pid == 0:
-            child(request, *(f.fileno() for f in files))
-        _, status = os.waitpid(pid, 0)
-        texts = []
-        for file in files:
-            file.seek(0)
-            texts.append(file.read().decode(errors="replace"))
-            file.close()
-        answer = {
-            "exit": os.waitstatus_to_exitcode(status),
-            "stdout": texts[0],
-            "stderr": texts[1],
-            "sites": texts[2].splitlines(),
-        }
-        print(json.dumps(answer), flush=True)
+        with ExitStack() as stack:
+            files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+            print(json.dumps(answer(json.loads(line), files)), flush=True)
+
+
+def answer(request: dict, files: list) -> dict:
+    """Fork, wait, read what the child said and which sites it reached."""
+    pid = os.fork()
+    if pid == 0:
+        child(request, *(f.fileno() for f in files))
+    _, status = os.waitpid(pid, 0)
+    texts = []
+    for file in files:
+        file.seek(0)
+        texts.append(file.read().decode(errors="replace"))
+    return {
+        "exit": os.waitstatus_to_exitcode(status),
+        "stdout": texts[0],
+        "stderr": texts[1],
+        "sites": texts[2].splitlines(),
+    }
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def open_app(house: "House", settings: Settings) -> None:
         )
     from tui.app import SpotwardenApp
 
+    house.warm()
     if not settings.color:
         os.environ["NO_COLOR"] = "1"  # Textual reads it itself
     SpotwardenApp(house, ascii_only=settings.ascii).run()

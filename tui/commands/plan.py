@@ -84,7 +84,7 @@ def _arguments(given: dict[str, Any]) -> "BaseModel":
         return change_fleet.arguments.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        option, said = _OPTIONS[first["loc"][0]], first["msg"].replace("Input should be", "must be")
+        option, said = _OPTIONS[str(first["loc"][0])], first["msg"].replace("Input should be", "must be")
         raise UsageError(f"{option} {first['input']!r}: {said}", hint="spotwarden plan --help") from None
 
 
