@@ -95,10 +95,19 @@ class SpotwardenApp(HouseApp):
         consult(self, partial(_pulse, self.house), what="Looking at the fleets", once=True)
 
     def on_pulse(self, message: Pulse) -> None:
+        if self.pulse is not None:
+            self._tell_alone(self.pulse, message)
         self.pulse = message
         if message.trouble is not None:
             self.tell_trouble(message.trouble)
         self.pulse_signal.publish(message)
+
+    def _tell_alone(self, before: Pulse, now: Pulse) -> None:
+        """An interruption is answered without anybody being asked: whoever sits here hears of it at once."""
+        known = {p.proposal.proposal_id for p in before.proposals}
+        for saved in now.alone:
+            if saved.proposal.proposal_id not in known and saved.proposal.proposed_by == "reflex":
+                self.tell(f"{saved.proposal.rationale}: {', '.join(saved.proposal.action.types)} {saved.status}")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:

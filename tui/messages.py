@@ -106,6 +106,11 @@ class Pulse(FromWorker):
     def pending(self) -> tuple[Saved, ...]:
         return tuple(p for p in self.proposals if p.status == "pending")
 
+    @property
+    def alone(self) -> tuple[Saved, ...]:
+        """What nobody asked for in a chat: the reflex's answers to notices, the daemon's rounds; newest first."""
+        return tuple(p for p in self.proposals if p.proposal.proposed_by in {"reflex", "autonomy"})
+
 
 def expiry(saved: Saved) -> datetime:
     """When a proposal can no longer be approved."""

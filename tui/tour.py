@@ -19,6 +19,7 @@ from tui.opening import House
 VISITOR = "tour"
 _SETTLE_SECONDS = 600
 _RECLAIM_SECONDS = 180
+_STAGED = "batch"
 QUESTIONS: dict[str, dict[str, str]] = {
     "en": {
         "ask": "Where is the money?",
@@ -84,10 +85,10 @@ class Tour:
     def _ask(self) -> Iterator[Step]:
         costs = self.house.costs()
         self.savings = {
+            "currency": "USD",
             "basis": "effective",
-            "status": "potential",
-            "before_usd_per_hour": costs.total.effective_usd_per_hour,
             "potential_usd_per_hour": {f.fleet: f.potential_usd_per_hour for f in costs.fleets},
+            "account_before_usd_per_hour": costs.total.effective_usd_per_hour,
         }
         said, events = self._listen(self.session.ask(self.ask["ask"]))
         yield Step(name="ask", title=self.ask["ask"], said=said, tools=_tools(events))
@@ -111,6 +112,8 @@ class Tour:
         if acted is None or acted.outcome.status != "done":
             raise TourFailed("the approved change was not carried out", hint=said[-300:] or str(acted))
         self._note(proposal, waiting.decision.verdict, acted.outcome.status, by=VISITOR)
+        added = proposal.preview.added_cost_usd_per_day
+        self.savings["approved_usd_per_day"] = None if added is None else -added
         yield Step(name="approve", title=f"approved by {VISITOR}", said=said, facts={"outcome": acted.outcome.message})
 
     def _settle(self) -> Iterator[Step]:
@@ -118,8 +121,10 @@ class Tour:
         self.account.advance(_SETTLE_SECONDS)
         after = self.house.fleet("ml-train")
         costs = self.house.costs()
-        self.savings["after_usd_per_hour"] = costs.total.effective_usd_per_hour
-        self.savings["status"] = "realised-provisional"
+        was, now = self.savings["account_before_usd_per_hour"], costs.total.effective_usd_per_hour
+        self.savings["account_after_usd_per_hour"] = now
+        # the only change in between was the tour's; market prices may have moved beside it
+        self.savings["realised_provisional_usd_per_day"] = None if None in {was, now} else (was - now) * 24
         mix = after.mix
         facts = {
             "pools_before": {p.label: n for p, n in sorted(before.pools().items(), key=lambda x: x[0].label)},
@@ -127,7 +132,10 @@ class Tour:
             "instance_types": list(after.instance_types),
             "strategy": mix.spot_allocation_strategy if mix else None,
         }
-        text = f"{len(before.pools())} pools → {len(after.pools())}; read back from the account"
+        opened = sorted({p.label for p in after.pools()} - {p.label for p in before.pools()})
+        text = (
+            f"read back from the account: {len(after.instances)} instances run, new pools {', '.join(opened) or 'none'}"
+        )
         yield Step(name="settle", title="ml-train ten minutes later", said=text, facts=facts)
 
     def _refuse(self) -> Iterator[Step]:
@@ -140,7 +148,7 @@ class Tour:
         yield Step(name="refuse", title=proposed.proposal.title, said=said, tools=_tools(events), facts=facts)
 
     def _interrupt(self) -> Iterator[Step]:
-        victim = min(self.house.fleet("batch").spot, key=lambda i: i.instance_id)
+        victim = min(self.house.fleet(_STAGED).spot, key=lambda i: i.instance_id)
         self.account.interrupt(victim.instance_id)
         report = self.daemon.answer_notices(wait_seconds=0)
         if report is None or not report.steps:
@@ -158,24 +166,36 @@ class Tour:
                 }
             )
         self.account.advance(_RECLAIM_SECONDS)
-        fleet = self.house.fleet("batch")
+        fleet = self.house.fleet(_STAGED)
         facts = self._interruption_facts(victim.instance_id, report) | {
             "running_after": len(fleet.instances),
             "desired_capacity": fleet.desired_capacity,
         }
-        text = "; ".join(f"{s.action}: {s.outcome.status if s.outcome else s.verdict}" for s in report.steps)
-        yield Step(name="interrupt", title=f"EC2 takes {victim.instance_id} of batch", said=text, facts=facts)
+        text = (
+            f"notice → save and replacement asked for in {report.slowest_seconds:g} s"
+            f" → saved after {facts['saved_after_seconds']:g} s"
+            f" → {len(fleet.instances)} of {fleet.desired_capacity} run"
+        )
+        yield Step(name="interrupt", title=f"EC2 takes {victim.instance_id} of {_STAGED}", said=text, facts=facts)
 
     def _interruption_facts(self, victim: str, report: ReflexReport) -> dict[str, Any]:
+        """Raises TourFailed: no checkpoint was saved after the notice."""
         from tools.recovery.checkpoints import list_checkpoints
 
-        found: Any = list_checkpoints.run(reader=self.house.desk.reader, clock=self.house.clock, fleet="batch")
-        newest = found.newest_whole
+        noticed = min(n.at for n in report.notices)
+        found: Any = list_checkpoints.run(reader=self.house.desk.reader, clock=self.house.clock, fleet=_STAGED)
+        saves = sorted(
+            (c.manifest.saved_at, c.checkpoint_id)
+            for c in found.checkpoints
+            if c.whole and c.manifest.saved_by == victim and c.manifest.saved_at >= noticed
+        )
+        if not saves:
+            raise TourFailed(f"{victim} saved no checkpoint after its notice at {noticed:%H:%M:%S}")
         return {
             "instance": victim,
             "notice_to_asked_seconds": report.slowest_seconds,
-            "newest_checkpoint": newest,
-            "checkpoint_age_seconds": found.age_seconds,
+            "saved_after_seconds": (saves[0][0] - noticed).total_seconds(),
+            "checkpoint": saves[0][1],
             "steps": [{"action": s.action, "verdict": s.verdict, "reasons": list(s.reasons)} for s in report.steps],
         }
 

@@ -62,16 +62,17 @@ Run = Callable[..., Told]
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
     """An empty home, and nothing of the machine's own set-up."""
-    for name in [n for n in os.environ if n.startswith(("AWS_", "SPOTWARDEN_", "OPENAI_", "XDG_"))]:
-        monkeypatch.delenv(name)
-    for name, value in {
-        "HOME": tmp_path,
-        "XDG_STATE_HOME": tmp_path / "state",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.chdir(tmp_path)
+    settle_in(tmp_path, monkeypatch)
     return tmp_path
+
+
+def settle_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.startswith(("AWS_", "SPOTWARDEN_", "OPENAI_", "XDG_"))]:
+        patch.delenv(name)
+    ours = {"HOME": folder, "XDG_STATE_HOME": folder / "state", "AWS_EC2_METADATA_DISABLED": "true"}
+    for name, value in ours.items():
+        patch.setenv(name, str(value))
+    patch.chdir(folder)
 
 
 @pytest.fixture
@@ -92,18 +93,21 @@ def account():
 
 
 @pytest.fixture
-def environment(account, home, monkeypatch) -> dict[str, str]:
-    """Variables of somebody who works on the simulated account."""
-    (home / "policy.yaml").write_text(POLICY)
+def environment(account, home, monkeypatch) -> None:
+    """Somebody who works on the simulated account."""
+    work_on(account, home, monkeypatch)
+
+
+def work_on(account: SimulatedAccount, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    (folder / "policy.yaml").write_text(POLICY)
     ours = {
         "SPOTWARDEN_ENDPOINT_URL": account.endpoint_url,
-        "SPOTWARDEN_DB": str(home / "journal.db"),
-        "SPOTWARDEN_POLICY": str(home / "policy.yaml"),
+        "SPOTWARDEN_DB": str(folder / "journal.db"),
+        "SPOTWARDEN_POLICY": str(folder / "policy.yaml"),
         "SPOTWARDEN_ACTOR": "operator",
     }
     for name, value in ours.items():
-        monkeypatch.setenv(name, value)
-    return ours
+        patch.setenv(name, value)
 
 
 @pytest.fixture

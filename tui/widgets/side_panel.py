@@ -16,6 +16,8 @@ from tui.widgets.title import glyphs_of
 MAX_FLEETS = 12
 NAME_WIDTH = 13
 
+DEEDS = {"replace-instances": "replace", "request-checkpoint": "checkpoint", "restore-checkpoint": "restore"}
+
 
 class SidePanel(VerticalScroll, can_focus=False):
     def __init__(self) -> None:
@@ -24,13 +26,16 @@ class SidePanel(VerticalScroll, can_focus=False):
         self._pulse: Pulse | None = None
 
     def compose(self) -> ComposeResult:
-        for name in ("fleets", "alerts", "approvals", "limits"):
+        for name in ("fleets", "alerts", "alone", "approvals", "limits"):
             yield Static(id=f"side-{name}", markup=False)
 
     def show(self, pulse: Pulse) -> None:
         self._pulse = pulse
         self._put("fleets", "FLEETS", self._fleets(pulse))
         self._put("alerts", "ALERTS", self._alerts(pulse))
+        self._put(
+            "alone", "DONE ALONE", [_alone(s) for s in pulse.alone[:4]] or [Content.styled("nothing yet", "$muted")]
+        )
         waiting = [plain(_what(s)) for s in pulse.pending]
         self._put("approvals", "APPROVALS", waiting[:5] or [Content.styled("none waiting", "$muted")])
         self._limits()
@@ -86,6 +91,17 @@ class SidePanel(VerticalScroll, can_focus=False):
                 Content(f"model   {cost:>10}"),
             ]
         self._put("limits", "THIS ANSWER", lines)
+
+
+def _alone(saved: Saved) -> Content:
+    """One thing that the reflex or the daemon did: when, where, what, and how it ended."""
+    proposal = saved.proposal
+    what = DEEDS.get(proposal.action.kind, proposal.action.types[0])
+    words = fit(f"{safe_text(proposal.fleet.fleet_id, limit=10)} {what}", 23)
+    style = "$success" if saved.status == "done" else "$warning"
+    return Content.assemble(
+        f"{proposal.created_at:%H:%M} {words} ", Content.styled(fit(saved.status, 6).strip(), style)
+    )
 
 
 def _what(saved: Saved) -> str:

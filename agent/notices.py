@@ -1,0 +1,139 @@
+"""Which notices are new, which were answered, which still are to be: kept in the journal, so that a restart knows.
+
+A notice is written down when it comes («notice») and when nothing more is to be done about it («notice-answered»).
+A process that dies between the two leaves it to be done again, less what an intent in the journal shows as begun.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.journal.journal import Journal
+from tools.cloud import Clock
+from tools.records import AuditEntry, Notice
+
+SAME_NOTICE = timedelta(minutes=15)
+"""two of one kind for one instance closer than this are one notice, delivered twice or seen by two channels"""
+FIRST_RETRY = timedelta(seconds=5)
+GIVE_UP_AFTER = timedelta(minutes=5)
+"""an instance under notice is gone after two minutes; who saves no checkpoint by then does not by asking more"""
+_LOOK_BACK = timedelta(hours=1)
+_LOOK_BACK_ENTRIES = 5000
+_KINDS = ("notice", "notice-answered", "intent", "outcome")
+_Key = tuple[str, str]
+
+
+@dataclass
+class Owed:
+    """A notice that still is to be answered."""
+
+    notice: Notice
+    since: datetime
+    due: datetime
+
+
+class Notices:
+    """Keyed by (kind, instance id)."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal, self._clock = journal, clock
+        self._noted: dict[_Key, datetime] = {}
+        self._answered: dict[_Key, datetime] = {}
+        self._begun: dict[_Key, datetime] = {}
+        self._owed: dict[_Key, Owed] = {}
+        self.recall()
+
+    def recall(self) -> None:
+        """Read what this journal knows of the last hour; again is allowed, and sees what another process did."""
+        since = self._clock.now() - _LOOK_BACK
+        found = self._journal.entries(kinds=_KINDS, newest_first=True, limit=_LOOK_BACK_ENTRIES)
+        intents: dict[str, tuple[list[_Key], datetime]] = {}
+        for entry in reversed(found):
+            if entry.at >= since:
+                self._remember(entry, json.loads(entry.payload), intents)
+        self._begun |= {key: at for keys, at in intents.values() for key in keys}
+        self._owed = {k: o for k, o in self._owed.items() if not self._repeats(o.notice)}
+
+    def _remember(self, entry: AuditEntry, told: Any, intents: dict[str, tuple[list[_Key], datetime]]) -> None:
+        if entry.kind == "notice":
+            self._noted[told["kind"], told["instance_id"]] = datetime.fromisoformat(told["at"])
+        elif entry.kind == "notice-answered":
+            for n in told["notices"]:
+                self._answered[n["kind"], n["instance_id"]] = datetime.fromisoformat(n["at"])
+        elif entry.kind == "intent":
+            action = told["intent"]["permit"]["action"]
+            keys = [(action["kind"], i) for i in action.get("instance_ids", ())]
+            intents[told["intent"]["intent_id"]] = keys, entry.at
+        elif told["outcome"]["status"] in ("failed", "refused"):
+            intents.pop(told["intent_id"], None)
+
+    def take_in(self, notice: Notice) -> bool:
+        """True: it is new, or was left unanswered by a process that is gone, and is owed from now on."""
+        key = _key(notice)
+        if notice.kind == "state-change" or key in self._owed or self._repeats(notice):
+            return False
+        if not _same(self._noted.get(key), notice):
+            self._journal.append("notice", notice, actor=notice.source)
+            self._noted[key] = notice.at
+        now = self._clock.now()
+        self._owed[key] = Owed(notice, since=now, due=now)
+        return True
+
+    def _repeats(self, notice: Notice) -> bool:
+        """Answered already; after an interruption a late rebalance recommendation says nothing new."""
+        return any(_same(self._answered.get((kind, notice.instance_id)), notice) for kind in _covering(notice))
+
+    def owes(self, notice: Notice) -> bool:
+        return _key(notice) in self._owed
+
+    def owed(self) -> tuple[Notice, ...]:
+        return tuple(o.notice for o in self._owed.values())
+
+    def due(self) -> tuple[Notice, ...]:
+        now = self._clock.now()
+        return tuple(o.notice for o in self._owed.values() if o.due <= now)
+
+    def begun(self, kind: str, notice: Notice) -> bool:
+        """An action of that kind was begun for the instance since the notice: it is never sent twice."""
+        at = self._begun.get((kind, notice.instance_id))
+        return at is not None and at >= notice.at
+
+    def began(self, kind: str, instance_ids: Sequence[str], *, at: datetime) -> None:
+        for instance_id in instance_ids:
+            self._begun[kind, instance_id] = at
+
+    def put_off(self, notices: Sequence[Notice]) -> list[Notice]:
+        """Try these again later, each time twice as late; returns those whose time is over."""
+        now = self._clock.now()
+        over = []
+        for notice in notices:
+            owed = self._owed[_key(notice)]
+            if now - owed.since >= GIVE_UP_AFTER:
+                over.append(notice)
+            owed.due = now + max(FIRST_RETRY, now - owed.since)
+        return over
+
+    def answered(self, notices: Sequence[Notice], *, proposals: Sequence[str] = (), given_up: bool = False) -> None:
+        """Nothing more is to be done about these; one entry for all of them."""
+        if not notices:
+            return
+        said = [{"kind": n.kind, "instance_id": n.instance_id, "at": n.at} for n in notices]
+        payload = {"notices": said, "proposals": list(proposals), "given_up": given_up}
+        self._journal.append("notice-answered", payload, actor="reflex")
+        for notice in notices:
+            self._answered[_key(notice)] = notice.at
+            self._owed.pop(_key(notice), None)
+
+
+def _key(notice: Notice) -> _Key:
+    return notice.kind, notice.instance_id
+
+
+def _covering(notice: Notice) -> tuple[str, ...]:
+    return ("rebalance", "interruption") if notice.kind == "rebalance" else (notice.kind,)
+
+
+def _same(known: datetime | None, notice: Notice) -> bool:
+    return known is not None and abs(notice.at - known) <= SAME_NOTICE
