@@ -45,7 +45,7 @@ acceptance: $(STAMP)
 	$(BIN)/python -m tests.acceptance $(ARGS)
 
 screenshots: $(STAMP)
-	$(BIN)/python -m tests.tui.screenshots docs/screens
+	$(BIN)/python -m tests.tui.tour_screens docs/screens
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info

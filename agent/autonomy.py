@@ -3,34 +3,47 @@
 No model takes part. One leader by a lease with a fencing token; the kill switch is looked at before every step.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from agent.actuation import Actuation
-from agent.journal.records import Lease
+from agent.attempt import Attempt, attempt, carry_out
+from agent.journal.records import Lease, SavedProposal
 from agent.reflex import Reflex, ReflexReport
 from tools.cloud import NoticeQueue
-from tools.errors import Halted, SpotError
-from tools.fleets.suggest import suggest_change
-from tools.records import ChangeFleet, Outcome, Record, UtcTime
+from tools.errors import CloudError, Halted, Throttled, Unreachable
+from tools.fleets.suggest import Suggestion, suggest_change
+from tools.records import Fleet, Outcome, QueuedNotice, Record, UtcTime
 
 LEASE = "daemon"
 LEASE_SECONDS = 120
+RENEW_AFTER_SECONDS = 30
+WITNESS_SECONDS = 60
+MAX_MESSAGES = 500
+"""taken from the queue in one pass, so that a storm is seen whole and coalesced"""
 _BY = "autonomy"
+_OURS = (_BY, "reflex")
+_NAP_SECONDS = 1
+_AFTER_TROUBLE_SECONDS = 5
+_PASSING = (CloudError, Throttled, Unreachable)
+"""exactly these kinds: missing rights, credentials or queues do not mend themselves, and end the run"""
+_QUIET = {
+    "denied": timedelta(hours=1),
+    "failed": timedelta(hours=1),
+    "expired": timedelta(hours=6),
+    "refused": timedelta(hours=24),
+}
+"""how long a suggestion that came to nothing is not made again"""
 
 
-class RoundStep(Record):
-    """One suggestion of the rules for one fleet, its verdict, and what became of it."""
+class RoundStep(Attempt):
+    """One suggestion of the rules for one fleet, or an approved one; its verdict, and what became of it."""
 
     fleet: str
     action: str
     rationale: str
-    verdict: Literal["allow", "ask", "deny", "error"]
-    reasons: tuple[str, ...]
-    proposal_id: str | None = None
-    outcome: Outcome | None = None
 
 
 class Round(Record):
@@ -44,48 +57,97 @@ class Round(Record):
     steps: tuple[RoundStep, ...]
 
 
+class Trouble(Record):
+    """AWS did not answer as it should; the daemon tries again."""
+
+    at: UtcTime
+    kind: str
+    message: str
+    hint: str
+
+
 @dataclass
 class Daemon:
-    """One leader at a time; `holder` names it in the lease and the journal."""
+    """One leader at a time; `holder` names it in the lease and the journal.
+
+    Everything it does carries its lease: a daemon that slept and was replaced is refused by the journal.
+    """
 
     actuation: Actuation
     queue: NoticeQueue | None
     holder: str
     reflex: Reflex = field(init=False)
     lease: Lease | None = field(init=False, default=None)
+    _held: list[QueuedNotice] = field(init=False, default_factory=list)
+    """received and not acknowledged: not acted on yet"""
+    _trouble: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        self.reflex = Reflex(self.actuation)
+        self.actuation = replace(self.actuation, lease=self._own_lease)
+        self.reflex = Reflex(self.actuation, lead=self.lead)
 
     def lead(self) -> Lease:
-        """Take or renew the lease. Raises Halted: the kill switch is on, or another daemon leads."""
+        """Take the lease, or keep it. Raises Halted: the kill switch is on, or another daemon leads."""
         if self.actuation.halted():
             raise Halted("the kill switch is on", hint="spotwarden run --resume takes it off")
-        journal, now = self.actuation.journal, self.actuation.clock.now()
+        now = self.actuation.clock.now()
         if self.lease is None:
-            lease = journal.acquire_lease(LEASE, holder=self.holder, ttl_seconds=LEASE_SECONDS, now=now)
-        else:
-            lease = journal.renew_lease(self.lease, ttl_seconds=LEASE_SECONDS, now=now)
+            self.lease = self._acquire(now)
+            self.reflex.notices.recall()  # whoever led before may have answered some
+        elif now >= self.lease.expires_at - timedelta(seconds=LEASE_SECONDS - RENEW_AFTER_SECONDS):
+            self.lease = self._renew(self.lease, now)
+        return self.lease
+
+    def _acquire(self, now: datetime) -> Lease:
+        journal = self.actuation.journal
+        lease = journal.acquire_lease(LEASE, holder=self.holder, ttl_seconds=LEASE_SECONDS, now=now)
         if lease is None:
+            known = journal.lease(LEASE)
             raise Halted(
-                "another daemon leads this journal",
-                hint=f"spotwarden run --status names it; its lease ends {LEASE_SECONDS} s after it dies",
+                f"another daemon leads this journal: {known.holder if known else 'unknown'}",
+                hint=f"spotwarden run --status tells of it; its lease ends {LEASE_SECONDS} s after it dies",
             )
-        self.lease = lease
         return lease
 
+    def _renew(self, lease: Lease, now: datetime) -> Lease:
+        renewed = self.actuation.journal.renew_lease(lease, ttl_seconds=LEASE_SECONDS, now=now)
+        if renewed is None:
+            self.lease = None
+            raise Halted(
+                f"{self.holder} lost its lease: it ended at {lease.expires_at:%H:%M:%S} UTC before it was renewed",
+                hint="start it again; spotwarden run --status tells who leads now",
+            )
+        return renewed
+
+    def _own_lease(self) -> Lease:
+        if self.lease is None:
+            raise Halted(f"{self.holder} does not lead: nothing is changed")
+        return self.lease
+
+    def release(self) -> None:
+        if self.lease is not None:
+            self.actuation.journal.release_lease(self.lease)
+            self.lease = None
+
+    # one pass
+
     def round(self) -> Round:
-        """Settle, answer notices, look at every fleet once. Errors of one fleet do not stop the others."""
+        """Settle, answer notices, act on what was approved, look at every fleet once.
+
+        Errors of one fleet do not stop the others.
+        Raises  Halted, JournalError; CloudError: the account as a whole cannot be read
+        """
         self.lead()
         settled = tuple(outcome for _, outcome in self.actuation.reconcile())
         report = self.answer_notices(wait_seconds=0)
+        steps = self._carry_out_approved()
         fleets = self.actuation.reader.fleets()
-        steps = []
+        past = [p for p in self.actuation.journal.proposals(limit=200) if p.proposal.proposed_by == _BY]
         for fleet in fleets:
-            self.lead()
             suggestion = suggest_change(fleet)
             if suggestion is not None:
-                steps.append(self._take(suggestion.action, fleet.name, suggestion.rationale))
+                self.lead()
+                steps.append(self._suggest(suggestion, fleet, past))
         result = Round(
             at=self.actuation.clock.now(), fleets=len(fleets), settled=settled, notices=report, steps=tuple(steps)
         )
@@ -93,61 +155,139 @@ class Daemon:
         self.actuation.journal.append("round", summary, actor=_BY)
         return result
 
+    def _carry_out_approved(self) -> list[RoundStep]:
+        """What a person said yes to elsewhere, oldest first. Drift and limits are looked at as ever."""
+        approved = self.actuation.journal.proposals(status="approved", limit=200)
+        steps = []
+        for saved in reversed([s for s in approved if s.proposal.proposed_by in _OURS]):
+            self.lead()
+            by = ", ".join(a.by for a in saved.approvals if a.answer == "approve")
+            done = carry_out(self.actuation, saved.proposal.proposal_id, by=_BY, reasons=(f"approved by {by}",))
+            steps.append(_step(done, saved.proposal.fleet.fleet_id, saved.proposal))
+        return steps
+
+    def _suggest(self, suggestion: Suggestion, fleet: Fleet, past: Sequence[SavedProposal]) -> RoundStep:
+        """Propose once what the rules suggest; act where the policy allows it alone."""
+        same = [p for p in past if p.proposal.action == suggestion.action]
+        quiet = self._came_to_nothing(same)
+        if quiet is not None:
+            return _step(quiet, fleet.name, suggestion)
+        tried = attempt(self.actuation, suggestion.action, by=_BY, actor="agent", rationale=suggestion.rationale)
+        for older in same:
+            if older.status == "pending" and tried.proposal_id not in (None, older.proposal.proposal_id):
+                reason = f"{fleet.name} has changed since: drawn up anew as {tried.proposal_id}"
+                self.actuation.journal.refuse(older.proposal.proposal_id, reason=reason, actor=_BY)
+        return _step(tried, fleet.name, suggestion)
+
+    def _came_to_nothing(self, same: Sequence[SavedProposal]) -> Attempt | None:
+        """The newest suggestion of this kind under this policy, when it was turned down a short while ago."""
+        now, policy = self.actuation.clock.now(), self.actuation.policy.digest
+        newest = next((p for p in same if p.decision.policy_digest == policy), None)
+        if newest is None or newest.status not in _QUIET:
+            return None
+        if newest.status == "refused" and all(a.answer != "deny" for a in newest.approvals):
+            return None  # it went stale, nobody said no
+        until = newest.proposal.created_at + _QUIET[newest.status]
+        if now >= until:
+            return None
+        told = f"{newest.status} before: not proposed again until {until:%Y-%m-%d %H:%M} UTC"
+        return Attempt(
+            verdict="deny", reasons=(told, *newest.decision.reasons), proposal_id=newest.proposal.proposal_id
+        )
+
+    # notices
+
     def answer_notices(self, *, wait_seconds: int) -> ReflexReport | None:
-        """Take what the queue holds, act, acknowledge. A message is acknowledged only after it was acted on."""
+        """Take what the queue holds, act, acknowledge; and try again what did not succeed. None = nothing to do.
+
+        A message is acknowledged only after it was acted on: until then the queue delivers it again.
+        Raises  Halted, JournalError; CloudError: the queue or the fleets cannot be read
+        """
         if self.queue is None:
             return None
-        messages = self.queue.receive(wait_seconds=wait_seconds)
-        if not messages:
+        self.lead()
+        messages = self._receive(self.queue, wait_seconds)
+        unreadable = [m for m in messages if m.notice is None]
+        for message in unreadable:
+            problem = {"problem": message.problem or "not a notice"}
+            self.actuation.journal.append("notice-unreadable", problem, actor="queue")
+        self._acknowledge(self.queue, unreadable)
+        self._held += [m for m in messages if m.notice is not None]
+        fresh = [m.notice for m in messages if m.notice is not None]
+        if not fresh and not self.reflex.notices.due():
             return None
-        for message in messages:
-            if message.notice is None:
-                problem = {"problem": message.problem or "not a notice"}
-                self.actuation.journal.append("notice-unreadable", problem, actor="queue")
-        report = self.reflex.handle([m.notice for m in messages if m.notice is not None])
-        self.queue.acknowledge([m.receipt for m in messages])
+        report = self.reflex.handle(fresh)
+        settled = [m for m in self._held if m.notice is not None and not self.reflex.notices.owes(m.notice)]
+        self._held = [m for m in self._held if m.notice is not None and self.reflex.notices.owes(m.notice)]
+        self._acknowledge(self.queue, settled)
         return report
 
-    def watch(self, *, interval_seconds: float, stop: Callable[[], bool]) -> Iterator[Round | ReflexReport]:
-        """Rounds every interval, notices in between, until `stop()` or the kill switch. Releases the lease at the end.
+    def _receive(self, queue: NoticeQueue, wait_seconds: int) -> list[QueuedNotice]:
+        found = list(queue.receive(wait_seconds=wait_seconds))
+        more = found
+        while more and len(found) < MAX_MESSAGES:
+            more = list(queue.receive(wait_seconds=0))
+            found += more
+        return found
 
-        Raises  Halted: the kill switch came on, or the lease was lost
+    def _acknowledge(self, queue: NoticeQueue, messages: Sequence[QueuedNotice]) -> None:
+        """What cannot be acknowledged comes again, and is then known as a repeat."""
+        if not messages:
+            return
+        try:
+            queue.acknowledge([m.receipt for m in messages])
+        except CloudError as error:
+            self._tell(error)
+
+    # watching
+
+    def watch(
+        self, *, interval_seconds: float, stop: Callable[[], bool], pause: Callable[[float], Any]
+    ) -> Generator[Round | ReflexReport | Trouble]:
+        """Rounds every interval, notices in between, until `stop()`. Releases the lease at the end.
+
+        pause   waits so many seconds, less when stopped
+        Raises  Halted: the kill switch came on, or the lease was lost; JournalError; CloudError that does not pass
         """
-        due = self.actuation.clock.now()
+        due = witnessed = self.actuation.clock.now()
         try:
             while not stop():
                 now = self.actuation.clock.now()
-                if now >= due:
-                    yield self.round()
-                    due = now + timedelta(seconds=interval_seconds)
-                self.lead()
-                report = self.answer_notices(wait_seconds=1)
+                if now >= witnessed + timedelta(seconds=WITNESS_SECONDS):
+                    self.actuation.journal.witness()
+                    witnessed = now
+                try:
+                    if now >= due:
+                        report: Round | ReflexReport | None = self.round()
+                        due = now + timedelta(seconds=interval_seconds)
+                    else:
+                        self.lead()
+                        report = self.answer_notices(wait_seconds=_NAP_SECONDS)
+                    self._trouble = ""
+                except CloudError as error:
+                    if type(error) not in _PASSING:
+                        raise
+                    yield self._tell(error)
+                    pause(_AFTER_TROUBLE_SECONDS)
+                    continue
                 if report is not None:
                     yield report
+                if self.queue is None:
+                    pause(_NAP_SECONDS)
         finally:
             self.release()
 
-    def release(self) -> None:
-        if self.lease is not None:
-            self.actuation.journal.release_lease(self.lease)
-            self.lease = None
-
-    def _take(self, action: ChangeFleet, fleet: str, rationale: str) -> RoundStep:
-        proposal_id, outcome = None, None
-        verdict: Literal["allow", "ask", "deny", "error"]
-        try:
-            saved = self.actuation.propose(action, by=_BY, actor="agent", rationale=rationale)
-            proposal_id, verdict, reasons = saved.proposal.proposal_id, saved.decision.verdict, saved.decision.reasons
-            if verdict == "allow":
-                outcome = self.actuation.act(proposal_id, by=_BY)
-        except SpotError as error:
-            verdict, reasons = "error", (error.message,)
-        return RoundStep(
-            fleet=fleet,
-            action=", ".join(action.types),
-            rationale=rationale,
-            verdict=verdict,
-            reasons=reasons,
-            proposal_id=proposal_id,
-            outcome=outcome,
+    def _tell(self, error: CloudError) -> Trouble:
+        """In the journal once, however often the same comes in a row."""
+        trouble = Trouble(
+            at=self.actuation.clock.now(), kind=type(error).__name__, message=error.message, hint=error.hint
         )
+        if error.message != self._trouble:
+            self._trouble = error.message
+            self.actuation.journal.append("trouble", trouble, actor=self.holder)
+        return trouble
+
+
+def _step(tried: Attempt, fleet: str, what: Any) -> RoundStep:
+    """what  a Suggestion or a Proposal: both have an action and a rationale"""
+    return RoundStep(**dict(tried), fleet=fleet, action=", ".join(what.action.types), rationale=what.rationale)

@@ -34,6 +34,15 @@ class Owed:
     due: datetime
 
 
+@dataclass(frozen=True)
+class Begun:
+    """An action that was begun for one instance."""
+
+    at: datetime
+    fleet: str
+    """label"""
+
+
 class Notices:
     """Keyed by (kind, instance id)."""
 
@@ -41,7 +50,7 @@ class Notices:
         self._journal, self._clock = journal, clock
         self._noted: dict[_Key, datetime] = {}
         self._answered: dict[_Key, datetime] = {}
-        self._begun: dict[_Key, datetime] = {}
+        self._begun: dict[_Key, Begun] = {}
         self._owed: dict[_Key, Owed] = {}
         self.recall()
 
@@ -49,14 +58,14 @@ class Notices:
         """Read what this journal knows of the last hour; again is allowed, and sees what another process did."""
         since = self._clock.now() - _LOOK_BACK
         found = self._journal.entries(kinds=_KINDS, newest_first=True, limit=_LOOK_BACK_ENTRIES)
-        intents: dict[str, tuple[list[_Key], datetime]] = {}
+        intents: dict[str, tuple[list[_Key], Begun]] = {}
         for entry in reversed(found):
             if entry.at >= since:
                 self._remember(entry, json.loads(entry.payload), intents)
-        self._begun |= {key: at for keys, at in intents.values() for key in keys}
+        self._begun |= {key: begun for keys, begun in intents.values() for key in keys}
         self._owed = {k: o for k, o in self._owed.items() if not self._repeats(o.notice)}
 
-    def _remember(self, entry: AuditEntry, told: Any, intents: dict[str, tuple[list[_Key], datetime]]) -> None:
+    def _remember(self, entry: AuditEntry, told: Any, intents: dict[str, tuple[list[_Key], Begun]]) -> None:
         if entry.kind == "notice":
             self._noted[told["kind"], told["instance_id"]] = datetime.fromisoformat(told["at"])
         elif entry.kind == "notice-answered":
@@ -65,7 +74,7 @@ class Notices:
         elif entry.kind == "intent":
             action = told["intent"]["permit"]["action"]
             keys = [(action["kind"], i) for i in action.get("instance_ids", ())]
-            intents[told["intent"]["intent_id"]] = keys, entry.at
+            intents[told["intent"]["intent_id"]] = keys, Begun(entry.at, told["fleet"])
         elif told["outcome"]["status"] in ("failed", "refused"):
             intents.pop(told["intent_id"], None)
 
@@ -97,12 +106,18 @@ class Notices:
 
     def begun(self, kind: str, notice: Notice) -> bool:
         """An action of that kind was begun for the instance since the notice: it is never sent twice."""
-        at = self._begun.get((kind, notice.instance_id))
-        return at is not None and at >= notice.at
+        known = self._begun.get((kind, notice.instance_id))
+        return known is not None and known.at >= notice.at
 
-    def began(self, kind: str, instance_ids: Sequence[str], *, at: datetime) -> None:
+    def began(self, kind: str, instance_ids: Sequence[str], *, fleet: str, at: datetime) -> None:
+        """fleet  label"""
         for instance_id in instance_ids:
-            self._begun[kind, instance_id] = at
+            self._begun[kind, instance_id] = Begun(at, fleet)
+
+    def detached_from(self, notice: Notice) -> str | None:
+        """Label of the fleet that it was detached from on this notice; it still runs for a while."""
+        known = self._begun.get(("replace-instances", notice.instance_id))
+        return known.fleet if known is not None and known.at >= notice.at else None
 
     def put_off(self, notices: Sequence[Notice]) -> list[Notice]:
         """Try these again later, each time twice as late; returns those whose time is over."""

@@ -7,12 +7,11 @@ a replacement while the old one still runs. A rebalance recommendation is eviden
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from agent.actuation import Actuation
 from agent.attempt import Attempt, attempt
 from agent.notices import Notices
-from tools.records import Action, Fleet, Notice, Record, ReplaceInstances, RequestCheckpoint, UtcTime, digest_of
+from tools.records import Fleet, Notice, Record, ReplaceInstances, RequestCheckpoint, UtcTime, digest_of
 from tools.recovery.checkpoints import checkpoint_store
 
 _BY = "reflex"
@@ -80,7 +79,7 @@ class Reflex:
         for fleet, theirs in fleets:
             taken = self._answer(fleet, theirs, on_step or (lambda _step: None))
             steps += taken
-            alone += [] if taken else [n.instance_id for n in theirs]
+            alone += [n.instance_id for n in theirs if not taken and self.notices.detached_from(n) is None]
         return ReflexReport(
             notices=tuple(fresh),
             repeated=sum(n.kind != "state-change" for n in notices) - len(fresh),
@@ -95,12 +94,12 @@ class Reflex:
         if not notices:
             return [], []
         fleets = self.actuation.reader.fleets()
-        home = {i.instance_id: fleet for fleet in fleets for i in fleet.instances}
-        grouped: dict[str, list[Notice]] = defaultdict(list)
+        home = {i.instance_id: fleet.ref.label for fleet in fleets for i in fleet.instances}
+        grouped: dict[str | None, list[Notice]] = defaultdict(list)
         for notice in notices:
-            if notice.instance_id in home:
-                grouped[home[notice.instance_id].ref.label].append(notice)
-        strangers = [n for n in notices if n.instance_id not in home]
+            grouped[home.get(notice.instance_id) or self.notices.detached_from(notice)].append(notice)
+        known = {f.ref.label for f in fleets}
+        strangers = [n for label, theirs in grouped.items() if label not in known for n in theirs]
         return [(f, grouped[f.ref.label]) for f in fleets if f.ref.label in grouped], strangers
 
     def _answer(
@@ -108,7 +107,8 @@ class Reflex:
     ) -> list[ReflexStep]:
         """One fleet's notices, all of them; told to the journal when nothing of it is left to do."""
         save = [n for n in notices if not self.notices.begun("request-checkpoint", n)]
-        taken = [n for n in notices if n.kind == "interruption" and not self.notices.begun("replace-instances", n)]
+        gone = [n for n in notices if n.kind == "interruption"]
+        taken = [n for n in gone if not self.notices.begun("replace-instances", n)]
         steps = []
         for action in actions_for(fleet, save=save, taken=taken):
             step = self._take(action, fleet)
@@ -125,14 +125,12 @@ class Reflex:
         self.lead()
         ids = action.instance_ids
         verb = "takes" if isinstance(action, ReplaceInstances) else "takes, or may take,"
-        tried = attempt(
-            self.actuation, action, by=_BY, actor="reflex", rationale=f"EC2 {verb} {', '.join(ids)} back"
-        )
+        tried = attempt(self.actuation, action, by=_BY, actor="reflex", rationale=f"EC2 {verb} {', '.join(ids)} back")
         step = ReflexStep(
             **dict(tried), action=action.types[0], fleet=fleet.name, instance_ids=ids, at=self.actuation.clock.now()
         )
         if step.outcome is not None and not step.to_do:
-            self.notices.began(action.kind, ids, at=step.at)
+            self.notices.began(action.kind, ids, fleet=fleet.ref.label, at=step.at)
         return step
 
 

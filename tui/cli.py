@@ -3,10 +3,14 @@
 Commands are imported when they are called: nothing heavy stands on the way to `--help`.
 """
 
+import errno
 import importlib
+import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +35,7 @@ COMMANDS = {
     "policy": ("policy", "Write, check, explain and try policies"),
 }
 EXIT_USAGE, EXIT_INTERRUPTED = 64, 130
+_STDOUT_ERRORS = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 _FLAGS = {"--json", "--no-color", "--no-input", "-q", "--quiet", "-v", "--verbose", "--ascii"}
 _OPTIONS = {"--profile", "--region", "--config", "--db", "--policy"}
 
@@ -121,36 +126,69 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_text("argument", argument)
         result = command.main(args=hoist_global_options(given), prog_name="spotwarden", standalone_mode=False)
         sys.stdout.flush()
-    except SpotError as error:
-        drift = getattr(error, "drift", ())
-        message = error.message + "".join(f"\n  ~ {line}" for line in drift)
-        return _report(type(error).__name__, message, error.hint, error.exit_code, wants_json=wants_json)
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = None  # the reader left: closing must not complain again
-        return 0
-    except typer.TyperException as error:
-        hint = "spotwarden --help lists the commands and options"
-        return _report("UsageError", error.format_message(), hint, EXIT_USAGE, wants_json=wants_json)
     except Exception as error:
         if verbose:
             traceback.print_exc()
-        text = f"unexpected {type(error).__name__}: {error}"
-        return _report("Unexpected", text, "run again with -v for the traceback", 1, wants_json=wants_json)
+        return _explain(error, wants_json=wants_json)
     return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception, *, wants_json: bool) -> int:
+    """What went wrong in words; returns the exit code."""
+    kind, message, code = type(error).__name__, str(error), 1
+    hint = "run again with -v for the traceback"
+    if isinstance(error, SpotError):
+        drift = "".join(f"\n  ~ {line}" for line in getattr(error, "drift", ()))
+        message, hint, code = error.message + drift, error.hint, error.exit_code
+    elif isinstance(error, typer.TyperException):
+        kind, message, code = "UsageError", error.format_message(), EXIT_USAGE
+        hint = "spotwarden --help lists the commands and options"
+    elif isinstance(error, OSError) and error.filename is None and error.errno in _STDOUT_ERRORS:
+        return _lost_stdout(error)
+    elif isinstance(error, OSError) and error.filename is not None:
+        message = f"{error.filename}: {error.strerror}"
+    else:
+        kind, message = "Unexpected", f"unexpected {kind}: {message}"
+    return _report(kind, message, hint, code, wants_json=wants_json)
 
 
 def _report(kind: str, message: str, hint: str, code: int, *, wants_json: bool) -> int:
     from tui.output import complain, json_text
 
     if wants_json:
-        print(json_text({"error": {"kind": kind, "message": message, "hint": hint, "exit_code": code}}))
+        try:
+            print(json_text({"error": {"kind": kind, "message": message, "hint": hint, "exit_code": code}}), flush=True)
+        except OSError as error:
+            return _lost_stdout(error)
     complain(message, hint)
     return code
 
 
+def _lost_stdout(error: OSError) -> int:
+    """Stdout takes nothing more: closing must not complain again."""
+    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if isinstance(error, BrokenPipeError):  # the reader has enough
+        return 0
+    hint = "make room where stdout goes; what was done stands in the log: spotwarden audit show"
+    return _report("OutputLost", f"stdout: {error.strerror}", hint, 1, wants_json=False)
+
+
+def _ready_streams() -> None:
+    """Whatever the shell gave: a closed stream is opened on nothing, so that no file takes its number, and no
+    character is too much for an encoding.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run() -> None:
     """The console script."""
+    _ready_streams()
     sys.exit(main())

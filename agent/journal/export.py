@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, Literal
 
 from agent.journal.chain import COLUMNS
-from agent.journal.files import told
 from tools.errors import JournalError
 
 Format = Literal["json", "jsonl", "csv"]
@@ -58,5 +57,8 @@ def create_private(path: Path) -> IO[str]:
             raise JournalError(f"{path} is not a file", hint="name a file with --out, or leave it out for stdout")
         os.ftruncate(descriptor, 0)
     except OSError as error:
-        raise told(error, path) from None
+        raise JournalError(
+            f"{path}: cannot be written: {error.strerror}",
+            hint="name another file with --out, or leave it out for stdout",
+        ) from None
     return os.fdopen(descriptor, "w", encoding="utf-8", newline="")

@@ -14,7 +14,7 @@ from agent.models.planner.answers import changes, fleets, market, money, plans, 
 from agent.models.planner.answers.common import fleet_rows, guesses, rows_of
 from agent.models.planner.conversation import Exchange, exchanges
 from agent.models.planner.figures import Lang
-from agent.models.planner.intents import Intent
+from agent.models.planner.patterns import Intent
 from agent.models.planner.question import Question, understand
 from agent.models.planner.walk import Walk
 from tools.tool import Tool

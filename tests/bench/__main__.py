@@ -22,8 +22,7 @@ def main() -> int:
     if "--json" in sys.argv:
         print(json.dumps(rows, indent=2))
         return 0
-    cells = [COLUMNS, *((show(row.get(c, "")) for c in COLUMNS) for row in rows)]
-    table = [tuple(row) for row in cells]
+    table = [COLUMNS, *(tuple(show(row.get(c, "")) for c in COLUMNS) for row in rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(COLUMNS))]
     for row in table:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

@@ -9,11 +9,12 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import UNSAFE, Told, process, settle_in, work_on
+from tests.cli.conftest import ROOT, UNSAFE, Told, process, settle_in, work_on
 from tui.cli import main
 
 PLAN = ("plan", "web-canary", "--desired", "11")
@@ -331,9 +332,7 @@ def test_a_daemon_ends_cleanly_and_a_second_one_does_not_lead(run, environment, 
 # the pipe
 
 
-@pytest.mark.parametrize(
-    "argv", [("fleets",), ("fleets", "--json"), ("audit", "show"), ("audit", "export"), ("plan", "x")]
-)
+@pytest.mark.parametrize("argv", [("fleets",), ("audit", "show", "--json"), ("audit", "export")])
 def test_a_reader_that_leaves_is_no_trouble(planned, argv):
     reading, writing = os.pipe()
     os.close(reading)
@@ -344,6 +343,25 @@ def test_a_reader_that_leaves_is_no_trouble(planned, argv):
     assert "Traceback" not in told.err
     assert "Exception ignored" not in told.err
     assert not UNSAFE.search(told.err)
+
+
+def test_a_full_disk_behind_stdout_is_told(planned, run):
+    with Path("/dev/full").open("w") as full:
+        told = ended(process("audit", "show", "--json", stdout=full))
+    assert (told.exit, told.err.count("spotwarden: stdout: No space left")) == (1, 1)
+    assert "Traceback" not in told.err
+    assert "Exception ignored" not in told.err
+    run("audit", "export", "--out", ".").refuses(1, "cannot be written", "--out")
+
+
+def test_closed_streams_and_a_narrow_encoding_are_no_trouble(planned, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert "\\u2192" in ended(process("approve")).out
+    shell = ["bash", "-c", '"$@" <&- >&-', "-", sys.executable, "-c", "from tui.cli import run; run()", "approve"]
+    ran = subprocess.run(
+        shell, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 # what takes its time

@@ -1,9 +1,10 @@
 """`spotwarden run`: work alone under the policy's limits. No model takes part."""
 
+import math
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from tui.config import Settings, settings_of
 
 if TYPE_CHECKING:
-    from agent.autonomy import Daemon, Round
+    from agent.autonomy import Daemon, Round, Trouble
     from agent.reflex import ReflexReport
     from tui.opening import House
 
@@ -22,7 +23,7 @@ app = typer.Typer(rich_markup_mode=None)
 def run(
     ctx: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="one round, then end")] = False,
-    interval: Annotated[float, typer.Option(help="seconds between rounds", min=1)] = 300,
+    interval: Annotated[float, typer.Option(help="seconds between rounds", min=1, max=86_400)] = 300,
     events: Annotated[str | None, typer.Option(help="SQS queue URL with EventBridge notices")] = None,
     status: Annotated[bool, typer.Option("--status", help="who leads, what waits, what is open")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="kill switch: nothing is changed any more, by anybody")] = False,
@@ -43,6 +44,8 @@ def run(
     ]
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} do not go together", hint="give one of them")
+    if not math.isfinite(interval):
+        raise UsageError(f"--interval {interval}: not a number of seconds", hint="such as --interval 300")
     settings = replace(settings, queue=events or settings.queue)
     with open_house(settings) as house:
         if stop:
@@ -68,31 +71,45 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
     from agent.autonomy import Daemon
     from tui.output import emit, say
 
-    daemon = Daemon(house.actuation, house.queue, holder=house.daemon_name())
-    if once:
-        try:
-            report = daemon.round()
-        finally:
-            daemon.release()
-        emit(settings, report, lambda: print("\n".join(_round_lines(report))))
-        return
-    say(settings, f"{house.title} · round every {interval:g} s · Ctrl+C ends · spotwarden run --stop halts everything")
-    with _stop_signal() as stopped:
+    with _stop_signal() as stopped:  # before the lease is taken: whoever stops us finds it free again
+        daemon = Daemon(house.actuation, house.queue, holder=house.daemon_name())
+        if once:
+            try:
+                report = daemon.round()
+            finally:
+                daemon.release()
+            emit(settings, report, lambda: print("\n".join(_round_lines(report))))
+            return
+        text = f"{house.title} · round every {interval:g} s · Ctrl+C ends · spotwarden run --stop halts everything"
+        say(settings, text)
+        if house.queue is None:
+            say(settings, "no event queue: interruption notices are not seen; name one with --events URL")
         _watch(settings, daemon, interval, stopped)
     say(settings, "ended; the lease is free")
 
 
 def _watch(settings: Settings, daemon: "Daemon", interval: float, stopped: threading.Event) -> None:
-    from agent.autonomy import Round
     from tui.output import inert_json
 
-    for report in daemon.watch(interval_seconds=interval, stop=stopped.is_set):
-        if settings.json:  # one document a line: a stream has no end to wait for
-            kind = "round" if isinstance(report, Round) else "notices"
-            print(inert_json(f'{{"{kind}":{report.canonical()}}}'), flush=True)
-        else:
-            lines = _round_lines(report) if isinstance(report, Round) else _notice_lines(report)
-            print("\n".join(lines), flush=True)
+    watching = daemon.watch(interval_seconds=interval, stop=stopped.is_set, pause=stopped.wait)
+    with closing(watching):  # a reader that went away must not keep the lease
+        for report in watching:
+            kind, lines = _told(report)
+            if settings.json:  # one document a line: a stream has no end to wait for
+                print(f'{{"{kind}":{inert_json(report.canonical())}}}', flush=True)
+            else:
+                print("\n".join(lines), flush=True)
+
+
+def _told(report: "Round | ReflexReport | Trouble") -> tuple[str, list[str]]:
+    from agent.autonomy import Round, Trouble
+    from tui.output import plain
+
+    if isinstance(report, Round):
+        return "round", list(_round_lines(report))
+    if isinstance(report, Trouble):
+        return "trouble", [f"{report.at:%H:%M:%S}Z  {report.kind}: {plain(report.message)}; trying again"]
+    return "notices", list(_notice_lines(report))
 
 
 @contextmanager
@@ -131,10 +148,16 @@ def _notice_lines(report: "ReflexReport") -> Iterator[str]:
     from tui.output import plain
     from tui.render import outcome_line
 
-    yield f"  {len(report.notices)} notices ({report.repeated} repeats, {len(report.unknown_instances)} not ours)"
+    yield f"  {len(report.notices)} new notices, {report.repeated} repeats"
+    if report.unknown_instances:
+        yield f"  in no fleet here: {', '.join(report.unknown_instances)}"
+    if report.left_alone:
+        yield f"  left alone, its fleet replaces it and keeps no checkpoints: {', '.join(report.left_alone)}"
     for step in report.steps:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
         yield f"  {step.at:%H:%M:%S}Z {plain(step.fleet)}: {step.action} {', '.join(step.instance_ids)}: {told}"
+    if report.to_do:
+        yield f"  will be tried again: {', '.join(report.to_do)}"
 
 
 def _status(settings: Settings, house: "House") -> None:

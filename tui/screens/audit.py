@@ -160,6 +160,8 @@ def gist(payload: str) -> str:
         return payload
     if not isinstance(value, dict):
         return str(value)
+    if value.get("calls") == [] and "text_characters" in value:
+        return f"answered in {value['text_characters']} characters"
     found: dict[str, str] = {}
     _gather(value, found, depth=_DEPTH)
     return "  ".join(found[k] for k in _GIST if k in found) or payload

@@ -119,7 +119,7 @@ class FleetScreen(Room):
             plain(bought, limit=300),
             "\n",
             Content.styled("tags (theirs)  ", "$muted"),
-            plain(tags or "none", "$muted", limit=300),
+            plain(fit(tags or "none", max(self.size.width - 18, 20)).rstrip(), "$muted"),
         )
 
     def _cells(self, pool: PoolPrices, counts: dict[str, int], levels: dict[str, RiskScore]) -> list[str | Words]:

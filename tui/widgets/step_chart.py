@@ -61,8 +61,10 @@ def step_chart(
     on_demand  USD per instance-hour: a level line; far above the prices it stands over a break in the scale
     """
     columns = width - LABEL_WIDTH - 1
-    if not points or columns < 8 or height < 3:
+    if not points:
         return Content.styled("no prices to draw: unknown is not 0", "$muted")
+    if columns < 8 or height < 3:
+        return Content.styled("too little room for the chart: a taller terminal shows it", "$muted")
     values = sample([(p.at, float(p.usd_per_hour)) for p in points], until=until, columns=columns)
     low, high = min(values), max(values)
     line = None if on_demand is None else float(on_demand)

@@ -1,9 +1,12 @@
 """Figures as an answer shows them: always with a unit, and «unknown» where the tool said None."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from agent.models.planner.facets import HOURS
+from agent.models.planner.korean import korean
 
 Lang = Literal["en", "ko"]
 _UNKNOWN = {"en": "unknown", "ko": "모름"}
@@ -75,7 +78,39 @@ def told(text: Any, limit: int = 240) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
+def plainly(text: Any, lang: Lang, limit: int = 240) -> str:
+    """A tool's own sentence in the reader's language where it is a known one."""
+    return told(korean(str(text)) if lang == "ko" else text, limit)
+
+
+def in_period(usd_per_hour: Any, period: str, lang: Lang) -> str:
+    """$250.31/day: an hourly rate over a whole period, were nothing to change."""
+    rate = number(usd_per_hour)
+    unit = period if lang == "en" else {"day": "일", "week": "주", "month": "월", "year": "년"}[period]
+    return usd(None if rate is None else rate * HOURS[period], lang, unit)
+
+
 def basis(body: Mapping[str, Any], lang: Lang) -> str:
     """The line under figures: when they were true and who says so."""
     at, source = moment(body.get("as_of"), lang), told(body.get("source") or _UNKNOWN[lang], 120)
+    return _basis_line(at, source, lang)
+
+
+def _basis_line(at: str, source: str, lang: Lang) -> str:
     return f"_as of {at} · source: {source}_" if lang == "en" else f"_기준 시각 {at} · 출처: {source}_"
+
+
+def bases_last(lines: Sequence[str], lang: Lang) -> list[str]:
+    """The answer with its basis lines taken out and said once, after everything: one line a moment."""
+    kept: list[str] = []
+    sources: dict[str, dict[str, None]] = {}
+    for line in "\n".join(lines).split("\n"):
+        if found := _BASIS.fullmatch(line):
+            for source in re.split(r", |; ", found.group(2)):
+                sources.setdefault(found.group(1), {})[source] = None
+        else:
+            kept.append(line)
+    return kept + ["", *(_basis_line(at, ", ".join(names), lang) for at, names in sources.items())]
+
+
+_BASIS = re.compile(r"_(?:as of|기준 시각) (.+?) · (?:source|출처): (.+)_")

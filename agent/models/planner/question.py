@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from agent.models.planner.conversation import Exchange
 from agent.models.planner.entities import Entities, entities
+from agent.models.planner.facets import Facets, facets
 from agent.models.planner.figures import Lang
-from agent.models.planner.intents import Intent, Mood, intents, mood
+from agent.models.planner.intents import intents
+from agent.models.planner.moods import Mood, mood
 from agent.models.planner.names import Named, likely_names, named_fleets
+from agent.models.planner.patterns import Intent
 from agent.models.planner.text import language, normal
 
 _AGAIN = re.compile(
@@ -51,6 +54,7 @@ class Question:
     follows: Exchange | None = None
     """the exchange that this one goes on from"""
     why: bool = False
+    facets: Facets = Facets()
 
     @property
     def fleets(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from agent.models.planner.answers.common import level, rows_of, trouble, which_f
 from agent.models.planner.answers.outcome import previewed, what_became
 from agent.models.planner.conversation import Seen
 from agent.models.planner.figures import basis, named, number, percent
-from agent.models.planner.intents import make_safe
+from agent.models.planner.moods import make_safe
 from agent.models.planner.sizes import diversified
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk

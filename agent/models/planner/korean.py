@@ -1,0 +1,91 @@
+"""The tools' own English sentences in Korean: those that answers quote. An unknown sentence stays as the tool wrote it."""
+
+import re
+
+_SENTENCES: tuple[tuple[str, str], ...] = (
+    # risk
+    (r"(\d+) of (\d+) spot instances are in (\S+/\S+): one event can take them all",
+     r"spot \2대 중 \1대가 한 풀(\3)에 있어 한 번에 모두 잃을 수 있음"),
+    (r"(\d+) of (\d+) spot instances are in (\S+): it may also launch in (.+)",
+     r"spot \2대 중 \1대가 \3에 있음. \4에도 띄울 수 있음"),
+    (r"(\d+) of (\d+) spot instances are in (\S+): open it to more zones",
+     r"spot \2대 중 \1대가 \3에 있음. 가용 영역을 더 여는 것이 좋음"),
+    (r"add instance types of like size: (\d+) now, (\d+) or more are safer",
+     r"비슷한 크기의 인스턴스 타입 추가: 현재 \1개, \2개 이상이 더 안전"),
+    (r"(\S+) does not look at capacity: price-capacity-optimized does, and at price",
+     r"\1 전략은 여유 용량을 보지 않음. price-capacity-optimized는 용량과 가격을 함께 봄"),
+    (r"turn on Capacity Rebalancing: .+",
+     "Capacity Rebalancing 켜기: 중단 알림 전에 교체 인스턴스가 먼저 뜸"),
+    (r"no spot instance runs: nothing here can be interrupted by EC2", "spot 인스턴스가 없어 EC2가 중단할 것이 없음"),
+    (r"a placement score of three or more types", "타입 3개 이상의 placement score"),
+    (r"own interruption records of this pool", "이 풀의 실제 중단 기록"),
+    (r"Spot Advisor band", "Spot Advisor 구간"),
+    # money
+    (r"(\d+) more on spot, (\d+) kept on-demand: interruptible and checkpointed by its tags",
+     r"\1대를 더 spot으로, 온디맨드는 \2대 유지(태그상 중단 가능하고 checkpoint가 있음)"),
+    (r"(\d+) on-demand is the floor: nothing more to move", r"온디맨드 \1대가 하한이라 더 옮길 것이 없음"),
+    (r"all on spot already", "이미 모두 spot"),
+    (r"not rated: workload (\S+), checkpointed (\S+): nothing says that its work survives an interruption",
+     r"평가하지 않음: workload \1, checkpointed \2라서 중단을 견딘다는 근거가 없음"),
+    (r"don't: its hours are paid by (.+) until (\S+); on spot the account would lose (\S+)",
+     r"옮기지 말 것: \2까지 \1이 비용을 내고 있어 spot으로 옮기면 \3 손해"),
+    (r"don't: its hours are paid by a Savings Plan", "옮기지 말 것: Savings Plan이 비용을 내고 있음"),
+    (r"don't: spot would cost (\S+) more now", r"옮기지 말 것: 지금은 spot이 \1 더 비쌈"),
+    # previews
+    (r"desired capacity (\d+) is outside (\d+)…(\d+): AWS will refuse", r"desired \1은 범위 \2~\3 밖이라 AWS가 거절함"),
+    (r"AWS will terminate (\d+) of (\d+) instances, new ones before old; .+",
+     r"AWS가 \2대 중 \1대를 종료함(새 인스턴스를 먼저 띄움, 어느 것일지는 AWS가 고름)"),
+    (r"AWS will terminate (\d+) of (\d+) instances; .+", r"AWS가 \2대 중 \1대를 종료함(어느 것일지는 AWS가 고름)"),
+    (r"(\d+) running instances of removed types stay until something else replaces them",
+     r"제거된 타입의 인스턴스 \1대는 다른 이유로 교체될 때까지 남음"),
+    (r"a new allocation strategy holds for new launches only: no running instance is replaced",
+     "새 전략은 앞으로 뜨는 인스턴스에만 적용되며 실행 중인 것은 교체되지 않음"),
+    (r"the fleet counts by weights: .+", "가중치로 세는 fleet이라 대수는 추정치임"),
+    (r"where new spot instances land is EC2's choice: costed as an even spread over the pools",
+     "새 spot이 어느 풀에 뜰지는 EC2가 정하므로 풀에 고르게 나눈 비용으로 계산함"),
+    (r"CloudFormation made this fleet: .+", "CloudFormation이 만든 fleet이라 다음 업데이트 때 되돌아감. 템플릿도 고칠 것"),
+    (r"tags say Terraform: .+", "Terraform 관리 태그가 있어 다음 apply 때 되돌아감. 코드도 고칠 것"),
+    (r"detached instances run, and are billed, until EC2 takes them or somebody ends them",
+     "분리된 인스턴스는 회수되거나 종료될 때까지 계속 과금됨"),
+    (r"a price or a commitment is unknown: the change in cost cannot be told", "가격이나 약정을 몰라 비용 변화를 알 수 없음"),
+    (r"(\$\S+) of Savings Plan commitment is freed and paid all the same, .+: effective cost (.+)",
+     r"Savings Plan 약정 \1이 남지만 그대로 내야 함(약정은 spot에 적용 안 됨): effective \2"),
+    # the tools' refusals
+    (r"(\S+) has no mixed instances policy, so (.+) cannot be set", r"\1에는 mixed instances policy가 없어 \2을(를) 설정할 수 없음"),
+    (r"give the group a mixed instances policy from its launch template first; desired capacity can be set",
+     "먼저 launch template으로 mixed instances policy를 만들어야 함. desired capacity는 바꿀 수 있음"),
+    (r"\S+?: no tag spotwarden:checkpoints", "spotwarden:checkpoints 태그가 없음"),
+    (r"tag the fleet (spotwarden:checkpoints=\S+)", r"fleet에 \1 태그를 다세요"),
+    (r"\S+?: EC2 knows no spot price of (\S+) in the last (\S+) h", r"지난 \2시간 동안 \1의 spot 가격이 EC2에 없음"),
+    (r"check the region and the spelling of the type", "리전과 타입 철자를 확인하세요"),
+    (r"no manifest: it was never finished", "manifest가 없음: 저장이 끝나지 않았음"),
+    # policy
+    (r"mode approve: a person must say yes", "approve 모드: 사람이 승인해야 함"),
+    (r"observe only: proposals are recorded, nothing is changed", "관찰 전용: 제안만 기록하고 바꾸지 않음"),
+    (r"no policy names (\S+) for this fleet(?: on an interruption notice)?", r"이 fleet에 \1을(를) 허용하는 정책이 없음"),
+    (r"the fleet is protected by its tag (\S+)", r"태그 \1로 보호된 fleet임"),
+    (r"replaces (\d+) instances after (\d+) in (\S+): at most (\d+) are allowed",
+     r"\3 안에 이미 \2대, 이번에 \1대 교체: 최대 \4대까지 허용"),
+    (r"(.+) would be (\S+), at least (\S+) is wanted", r"\1 값이 \2이 됨: 최소 \3 필요"),
+    (r"(.+) would be (\S+), at most (\S+) is allowed", r"\1 값이 \2이 됨: 최대 \3까지 허용"),
+    (r"(\d+) instance types, at least (\d+) are wanted", r"인스턴스 타입 \1개: 최소 \2개 필요"),
+    (r"STOP is set: nothing is applied", "킬 스위치(STOP)가 켜져 있어 아무것도 적용하지 않음"),
+    (r"the audit log does not verify: .+", "감사 로그 검증에 실패해 아무것도 적용하지 않음"),
+    (r"fact missing: (.+)", r"판단에 필요한 사실이 없음: \1"),
+    (r"outside the window (.+)", r"허용 시간대 \1 밖"),
+    (r"inside the freeze (.+)", r"변경 동결 \1 기간"),
+    (r"(\d+) actions in (\S+): at most (\d+) are allowed", r"\2 안에 \1건 실행: 최대 \3건까지 허용"),
+    (r"changed (\S+) min ago: a fleet rests (\S+) after a change", r"\1분 전에 변경됨: 변경 후 \2 동안 쉬어야 함"),
+    (r"read back as wanted", "다시 읽어 원하는 값임을 확인"),
+    (r"policy denies it; nothing was changed", "정책이 거부해 바뀐 것이 없음"),
+)  # fmt: skip
+_COMPILED = tuple((re.compile(english), korean) for english, korean in _SENTENCES)
+
+
+def korean(text: str) -> str:
+    """The sentence in Korean; several joined by «; » one by one; what is unknown stays as it is."""
+    for english, there in _COMPILED:
+        if english.fullmatch(text):
+            return english.sub(there, text)
+    parts = text.split("; ")
+    return "; ".join(korean(p) for p in parts) if len(parts) > 1 else text

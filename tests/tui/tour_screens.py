@@ -1,0 +1,78 @@
+"""`make screenshots`: the screens of the demo, from the real app on the simulated account, as PNG for the README.
+
+    python -m tests.tui.tour_screens OUTDIR
+Needs rsvg-convert and pngquant (Debian: librsvg2-bin, pngquant) and fonts with Hangul; without them it writes SVG.
+"""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.tui.driving import ask, opened, until, until_seen
+from tools.simulation.client import SimulatedAccount
+from tui.config import Settings
+from tui.opening import House, open_house
+from tui.screens.approval import ApprovalCard
+
+SIZES = ((120, 40), (80, 24))
+
+
+async def walk(house: House, size: tuple[int, int], out: Path) -> None:
+    """Ask, be asked, look at the fleets and the log; one picture each."""
+    suffix = f"{size[0]}x{size[1]}"
+
+    def picture(pilot: Pilot[Any], name: str) -> None:
+        save(pilot.app.export_screenshot(title="spotwarden"), out / f"{name}-{suffix}")
+
+    async with opened(house, size) as pilot:
+        chat = pilot.app.screen
+        await ask(pilot, "Where is the money?")
+        await until(pilot, lambda: not chat.running)
+        picture(pilot, "chat")
+        await ask(pilot, "Diversify ml-train and lower its on-demand base to 1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalCard) and pilot.app.screen.armed)
+        picture(pilot, "approval")
+        await pilot.press("y")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ApprovalCard))
+        await until(pilot, lambda: not chat.running)
+        await pilot.press("2")
+        await until_seen(pilot, "web-canary")
+        await pilot.press("down", "down", "enter")
+        await until_seen(pilot, "USD per hour")
+        picture(pilot, "fleets")
+        await pilot.press("escape", "4")
+        await until_seen(pilot, "VERIFIED")
+        picture(pilot, "audit")
+
+
+def save(svg: str, path: Path) -> None:
+    """SVG, or a small PNG where the converters are there."""
+    if not (shutil.which("rsvg-convert") and shutil.which("pngquant")):
+        path.with_suffix(".svg").write_text(svg, encoding="utf-8")
+        return
+    # rsvg drops runs of blanks that browsers keep
+    kept = svg.replace("<text ", '<text xml:space="preserve" ')
+    drawn = subprocess.run(["rsvg-convert", "-w", "1200"], input=kept.encode(), capture_output=True, check=True)
+    small = subprocess.run(["pngquant", "48", "-"], input=drawn.stdout, capture_output=True, check=True)
+    path.with_suffix(".png").write_bytes(small.stdout)
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder, SimulatedAccount.start(stepped=True, seed=7) as account:
+            settings = Settings(db=Path(folder) / "demo.db", state_dir=Path(folder), actor="you")
+            with open_house(settings, account) as house:
+                house.warm()
+                asyncio.run(walk(house, size, out))
+
+
+if __name__ == "__main__":
+    main()
