@@ -24,7 +24,7 @@ from tools import effects
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
 from tools.errors import CloudError, Denied, Halted, OutcomeUnknown, StalePlan
 from tools.fleets.preview import draw_preview
-from tools.records import Action, Fleet, Intent, Outcome, OutcomeStatus, Permit, digest_of
+from tools.records import Action, Fleet, Intent, Outcome, OutcomeStatus, Permit, RestoreCheckpoint, digest_of
 
 # EC2 may show an old state for up to about five minutes: until then an unanswered write is neither done nor not
 HORIZON = timedelta(seconds=300)
@@ -39,7 +39,8 @@ class Actuation:
     reader: CloudReader
     writer: CloudWriter
     journal: Journal
-    policy: Policy
+    policy: Callable[[], Policy]
+    """the law in force now: an edited file counts from the next look; raises PolicyError while it is not valid"""
     clock: Clock
     halted: Callable[[], bool]
     """the kill switch, looked at anew each time"""
@@ -53,13 +54,19 @@ class Actuation:
     def propose(self, action: Action, *, by: str, actor: Actor, rationale: str) -> SavedProposal:
         """Read the fleet, compute what the action would do, judge it, write both down. Nothing is changed.
 
-        Raises  Denied: too many proposals wait already; NotFound and other CloudErrors
+        Raises  Denied: too many proposals wait already (never for the reflex); PolicyError; CloudErrors
         """
         fleet = self.reader.fleet(action.fleet)
-        same = self._waiting_twin(action, state_digest(state_seen(action, fleet)))
-        if same is not None:
-            return same
+        waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
         proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale)
+        same = next((p for p in waiting if _same(p, proposal, decision)), None)
+        if same is not None:  # asked for twice on the same state, it waits once
+            return same
+        if decision.verdict == "ask" and actor != "reflex" and len(waiting) >= MAX_WAITING:
+            raise Denied(
+                f"{len(waiting)} proposals wait for an answer already, the most that may",
+                hint="answer some: spotwarden approve",
+            )
         self.journal.save_proposal(proposal, decision, actor=by)
         return self.journal.proposal(proposal.proposal_id)
 
@@ -71,12 +78,13 @@ class Actuation:
         Raises  Denied: it does not wait for an answer; StalePlan: its time is over
         """
         saved, now = self.journal.proposal(proposal_id), self.clock.now()
-        if saved.status != "pending":
+        open_to = {"pending"} if answer == "approve" else {"pending", "approved", "allowed"}  # a yes can be taken back
+        expires = expires_at(saved)
+        if saved.status not in {*open_to, "expired"}:
             raise Denied(
                 f"{proposal_id} is {saved.status}: it does not wait for an answer",
                 hint="spotwarden approve lists what waits; ask again for a new proposal",
             )
-        expires = expires_at(saved)
         if now >= expires:
             raise StalePlan(
                 f"{proposal_id} expired at {expires:%H:%M:%S} UTC: unanswered is denied",
@@ -107,10 +115,16 @@ class Actuation:
         if told and told[-1].status in _FINAL:
             return told[-1]
         if any(o.proposal_id == proposal_id for o in self.journal.open_intents()):
-            return next(o for p, o in self.reconcile() if p == proposal_id)
+            settled = dict(self.reconcile())
+            return settled[proposal_id] if proposal_id in settled else self.journal.outcomes(proposal_id)[-1]
         saved = self.journal.proposal(proposal_id)
-        if self.halted():
-            raise Halted("the kill switch is on: nothing is changed", hint="spotwarden run --resume takes it off")
+        self._check_running()
+        if self.policy().digest != saved.decision.policy_digest:
+            raise StalePlan(
+                f"the policy in force is not the one that judged {proposal_id}",
+                hint="use that policy, or ask again: the change will be judged by the policy in force",
+                drift=(f"policy: {saved.decision.policy_digest[:12]} → {self.policy().digest[:12]}",),
+            )
         try:
             permit, decision, fleet = self._permit(saved)
         except (StalePlan, Denied) as error:
@@ -130,7 +144,7 @@ class Actuation:
     def _judge(
         self, action: Action, fleet: Fleet, *, by: str, actor: Actor, rationale: str
     ) -> tuple[Proposal, Decision]:
-        now, seen = self.clock.now(), state_seen(action, fleet)
+        now, seen, policy = self.clock.now(), self._seen(action, fleet), self.policy()
         drawn = draw_preview(self.reader, self.clock, action, fleet)
         preview = drawn.with_(state_fingerprint=state_digest(seen))
         facts = gather(
@@ -138,7 +152,7 @@ class Actuation:
             fleet,
             preview,
             journal=self.journal,
-            policy=self.policy,
+            policy=policy,
             actor=actor,
             principal_arn=self.reader.account().arn,
             halted=self.halted(),
@@ -156,48 +170,33 @@ class Actuation:
             facts=facts,
             created_at=now,
         )
-        decision = decide(action, facts, self.policy, now=now)
+        decision = decide(action, facts, policy, now=now)
         if self.ask_first and decision.verdict == "allow" and actor != "reflex":
             reasons = (*decision.reasons, "this session asks before every change (--mode approve)")
             decision = decision.with_(verdict="ask", reasons=reasons)
         return proposal, decision
 
-    def _waiting_twin(self, action: Action, fingerprint: str) -> SavedProposal | None:
-        """The same change, asked for twice on the same state, waits once."""
-        waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
-        for saved in waiting:
-            same_state = saved.proposal.preview.state_fingerprint == fingerprint
-            if saved.proposal.action == action and same_state and saved.decision.policy_digest == self.policy.digest:
-                return saved
-        if len(waiting) >= MAX_WAITING:
-            raise Denied(
-                f"{len(waiting)} proposals wait for an answer already, the most that may",
-                hint="answer some: spotwarden approve",
-            )
-        return None
-
     def _permit(self, saved: SavedProposal) -> tuple[Permit, Decision, Fleet]:
         """Judge again on the world as it is now: limits count at the moment of acting, drift refuses."""
         proposal = saved.proposal
         fleet = self._undrifted(proposal)
-        if self.policy.digest != saved.decision.policy_digest:
-            raise StalePlan(
-                f"the policy changed since {proposal.proposal_id} was judged",
-                hint="ask again: the change will be judged by the policy in force",
-                drift=(f"policy: {saved.decision.policy_digest[:12]} → {self.policy.digest[:12]}",),
-            )
         fresh, decision = self._judge(
             proposal.action, fleet, by=proposal.proposed_by, actor=proposal.facts.actor, rationale=proposal.rationale
         )
         if len(fresh.preview.replaced_instances) > len(proposal.preview.replaced_instances):
             raise StalePlan(f"{proposal.proposal_id}: AWS would now replace more instances than were shown")
-        permit = authorize(proposal, decision, saved.approvals, self.policy, now=self.clock.now())
+        permit = authorize(proposal, decision, saved.approvals, self.policy(), now=self.clock.now())
         return permit, decision, fleet
+
+    def _seen(self, action: Action, fleet: Fleet) -> dict[str, Any]:
+        """What an approval of this action is bound to, as it is now; for a restore, also where the job resumes."""
+        seen = state_seen(action, fleet)
+        return seen | effects.observe(self.reader, action) if isinstance(action, RestoreCheckpoint) else seen
 
     def _undrifted(self, proposal: Proposal) -> Fleet:
         """The fleet, read now. Raises StalePlan when it is not the one that was shown."""
         fleet = self.reader.fleet(proposal.fleet)
-        now = state_seen(proposal.action, fleet)
+        now = self._seen(proposal.action, fleet)
         if state_digest(now) != proposal.preview.state_fingerprint:
             raise StalePlan(
                 f"{proposal.fleet.label} changed since {proposal.proposal_id} was shown: nothing was called",
@@ -218,10 +217,11 @@ class Actuation:
         intent = Intent(
             intent_id=intent_id, permit=permit, expect=expect, want=want, token=token, opened_at=self.clock.now()
         )
+        added = proposal.preview.added_cost_usd_per_day
         amounts = {
             "actions": Decimal(1),
             "instances_replaced": Decimal(len(proposal.preview.replaced_instances)),
-            "added_cost_usd": max(Decimal(0), proposal.preview.added_cost_usd_per_day or Decimal(0)),
+            "added_cost_usd": None if added is None else max(Decimal(0), added),
         }
         self.journal.open_intent(
             proposal.proposal_id,
@@ -229,7 +229,7 @@ class Actuation:
             fleet=proposal.fleet.label,
             amounts=amounts,
             limits=decision.reservations,
-            approval_ids=[a.approval_id for a in saved.approvals if a.answer == "approve"],
+            approval_ids=permit.approval_id.split(",") if permit.approval_id else [],
             lease=self.lease(),
             actor=by,
         )
@@ -245,12 +245,21 @@ class Actuation:
         except CloudError as error:
             return self._close(intent, "failed", f"the last look failed, nothing was sent: {error.message}", by=by)
         try:
+            self._check_running()
+        except Halted as error:
+            self._close(intent, "refused", error.message, after=intent.expect, by=by)
+            raise
+        try:
             receipt = effects.carry_out(self.writer, intent.permit, fleet)
         except OutcomeUnknown as error:
             return self._close(intent, "unknown", error.message, by=by)
         except CloudError as error:
             return self._close(intent, "failed", error.message, request_ids=(error.request_id,), by=by)
         return self._read_back(intent, receipt, by=by)
+
+    def _check_running(self) -> None:
+        if self.halted():
+            raise Halted("the kill switch is on: nothing is changed", hint="spotwarden run --resume takes it off")
 
     def _read_back(self, intent: Intent, receipt: Receipt, *, by: str) -> Outcome:
         try:
@@ -309,6 +318,19 @@ class Actuation:
         """Tell the journal that an approved action was refused at the last look. A need for approval is no refusal."""
         lines = list(error.drift) if isinstance(error, StalePlan) else []
         self.journal.refuse(saved.proposal.proposal_id, reason=error.message, drift=lines, actor=by)
+
+
+def _same(waiting: SavedProposal, proposal: Proposal, decision: Decision) -> bool:
+    """The same change by the same kind of proposer on the same state under the same law. Notices never wait in line."""
+    ours, theirs = proposal, waiting.proposal
+    return (
+        ours.facts.actor != "reflex"
+        and theirs.facts.actor == ours.facts.actor
+        and theirs.action == ours.action
+        and theirs.preview.state_fingerprint == ours.preview.state_fingerprint
+        and waiting.decision.policy_digest == decision.policy_digest
+        and waiting.decision.verdict == decision.verdict
+    )
 
 
 def expires_at(saved: SavedProposal) -> datetime:

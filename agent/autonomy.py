@@ -13,13 +13,14 @@ from agent.attempt import Attempt, attempt, carry_out
 from agent.journal.records import Lease, SavedProposal
 from agent.reflex import Reflex, ReflexReport
 from tools.cloud import NoticeQueue
-from tools.errors import CloudError, Halted, Throttled, Unreachable
+from tools.errors import CloudError, Halted, PolicyError, Throttled, Unreachable
 from tools.fleets.suggest import Suggestion, suggest_change
 from tools.records import Fleet, Outcome, QueuedNotice, Record, UtcTime
 
 LEASE = "daemon"
 LEASE_SECONDS = 120
-RENEW_AFTER_SECONDS = 30
+RENEW_AFTER = 30
+"""seconds: a daemon at work writes its lease twice a minute"""
 WITNESS_SECONDS = 60
 MAX_MESSAGES = 500
 """taken from the queue in one pass, so that a storm is seen whole and coalesced"""
@@ -90,12 +91,12 @@ class Daemon:
         """Take the lease, or keep it. Raises Halted: the kill switch is on, or another daemon leads."""
         if self.actuation.halted():
             raise Halted("the kill switch is on", hint="spotwarden run --resume takes it off")
-        now = self.actuation.clock.now()
-        if self.lease is None:
+        journal, now = self.actuation.journal, self.actuation.clock.now()
+        if self.lease is not None and now >= self.lease.expires_at - timedelta(seconds=LEASE_SECONDS - RENEW_AFTER):
+            self.lease = journal.renew_lease(self.lease, ttl_seconds=LEASE_SECONDS, now=now)
+        if self.lease is None:  # never had, or slept over its end: then it leads anew, if nobody else does by now
             self.lease = self._acquire(now)
             self.reflex.notices.recall()  # whoever led before may have answered some
-        elif now >= self.lease.expires_at - timedelta(seconds=LEASE_SECONDS - RENEW_AFTER_SECONDS):
-            self.lease = self._renew(self.lease, now)
         return self.lease
 
     def _acquire(self, now: datetime) -> Lease:
@@ -108,16 +109,6 @@ class Daemon:
                 hint=f"spotwarden run --status tells of it; its lease ends {LEASE_SECONDS} s after it dies",
             )
         return lease
-
-    def _renew(self, lease: Lease, now: datetime) -> Lease:
-        renewed = self.actuation.journal.renew_lease(lease, ttl_seconds=LEASE_SECONDS, now=now)
-        if renewed is None:
-            self.lease = None
-            raise Halted(
-                f"{self.holder} lost its lease: it ended at {lease.expires_at:%H:%M:%S} UTC before it was renewed",
-                hint="start it again; spotwarden run --status tells who leads now",
-            )
-        return renewed
 
     def _own_lease(self) -> Lease:
         if self.lease is None:
@@ -181,7 +172,10 @@ class Daemon:
 
     def _came_to_nothing(self, same: Sequence[SavedProposal]) -> Attempt | None:
         """The newest suggestion of this kind under this policy, when it was turned down a short while ago."""
-        now, policy = self.actuation.clock.now(), self.actuation.policy.digest
+        try:
+            now, policy = self.actuation.clock.now(), self.actuation.policy().digest
+        except PolicyError:
+            return None  # the attempt will say what is wrong with it
         newest = next((p for p in same if p.decision.policy_digest == policy), None)
         if newest is None or newest.status not in _QUIET:
             return None
@@ -247,7 +241,8 @@ class Daemon:
         """Rounds every interval, notices in between, until `stop()`. Releases the lease at the end.
 
         pause   waits so many seconds, less when stopped
-        Raises  Halted: the kill switch came on, or the lease was lost; JournalError; CloudError that does not pass
+        Raises  Halted: the kill switch came on, or another daemon leads by now; JournalError;
+                CloudError: one that does not pass by itself
         """
         due = witnessed = self.actuation.clock.now()
         try:

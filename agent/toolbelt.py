@@ -161,7 +161,10 @@ def condensed(found: Record) -> dict[str, Any]:
 
 def _of_fleet(fleet: Fleet) -> dict[str, Any]:
     pools: dict[str, Counter[str]] = {}
+    zones: dict[str, Counter[str]] = {}
+    ids = {i.zone_name: i.zone_id for i in fleet.instances}
     for instance in fleet.instances:
+        zones.setdefault(instance.zone_name, Counter())[instance.purchase_option] += 1
         pools.setdefault(instance.pool.label, Counter())[instance.purchase_option] += 1
     body = fleet.model_dump(mode="json", exclude={"instances"})
     body |= {
@@ -170,6 +173,10 @@ def _of_fleet(fleet: Fleet) -> dict[str, Any]:
         "spot": len(fleet.spot),
         "on_demand": len(fleet.on_demand),
         "pools": [{"pool": p, "spot": c["spot"], "on_demand": c["on-demand"]} for p, c in sorted(pools.items())],
+        "by_zone": [
+            {"zone": z, "zone_id": ids.get(z), "spot": c["spot"], "on_demand": c["on-demand"]}
+            for z, c in sorted(zones.items())
+        ],
         "instances": [
             f"{i.instance_id} {i.pool.label} {i.purchase_option} {i.state}"
             for i in sorted(fleet.instances, key=lambda i: i.launched_at)[:30]
@@ -193,7 +200,7 @@ def _of_inventory(inventory: Inventory) -> dict[str, Any]:
 def _of_prices(analysis: PriceAnalysis) -> dict[str, Any]:
     body = analysis.model_dump(mode="json", exclude={"pools": {"__all__": {"points"}}})
     for row, pool in zip(body["pools"], analysis.pools, strict=True):
-        row["pool"] = pool.pool.label
+        row |= {"pool": pool.pool.label, "zone_name": pool.pool.zone_name}
     return body
 
 

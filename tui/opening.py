@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from tools.errors import SpotError, Unreachable, UsageError
+from tools.errors import PolicyError, SpotError, Unreachable, UsageError
 from tui.config import Settings
+from tui.kill_switch import is_on, put_on, take_off
 
 if TYPE_CHECKING:
     from agent.actuation import Actuation
@@ -51,6 +52,7 @@ class House:
         self._verified: Verification | None = None
         self._resume: str | None = None
         self._ceiling: str | None = None
+        self._loaded: tuple[tuple[int, ...] | None, Policy] | None = None
 
     # the parts
 
@@ -88,16 +90,28 @@ class House:
 
         return Journal.open(self.settings.db, clock=self.clock)
 
-    @cached_property
+    @property
     def policy(self) -> "Policy":
-        """The policy file, else observe only. The simulated account has the tour's."""
-        from policies.document import OBSERVE_ONLY, load_policy, preset
+        """The law in force now: the policy file, read anew when it changed; else the tour's, else observe only.
+
+        Raises  PolicyError: the file is not valid now; an older reading never stands in for it
+        """
+        from policies.document import OBSERVE_ONLY, load_policy
 
         if self._ceiling == "observe":
             return OBSERVE_ONLY
-        if self.settings.policy is not None:
-            return load_policy(self.settings.policy)
-        return preset("tour") if self.simulation else OBSERVE_ONLY
+        if self.settings.policy is None:
+            return self._tour_policy if self.simulation else OBSERVE_ONLY
+        stamp = _stamp(self.settings.policy)
+        if self._loaded is None or stamp is None or self._loaded[0] != stamp:
+            self._loaded = (stamp, load_policy(self.settings.policy))
+        return self._loaded[1]
+
+    @cached_property
+    def _tour_policy(self) -> "Policy":
+        from policies.document import preset
+
+        return preset("tour")
 
     @cached_property
     def model(self) -> "Model":
@@ -130,7 +144,7 @@ class House:
             reader=self.account.reader,
             writer=self.account.writer,
             journal=self.journal,
-            policy=self.policy,
+            policy=lambda: self.policy,
             clock=self.clock,
             halted=self.halted,
             audit_verified=self._audit_verified,
@@ -276,47 +290,38 @@ class House:
     def open_intents(self) -> "tuple[OpenIntent, ...]":
         return self.journal.open_intents()
 
-    # the kill switch: a file, so that anybody on the machine can use it with `touch`
+    # the kill switch
 
     @property
-    def kill_switch(self) -> Path:
-        named = self.policy.kill_switch
-        return Path(named).expanduser() if named else self.settings.kill_switch
+    def kill_switches(self) -> tuple[Path, ...]:
+        """Every file that halts while it exists: this machine's own, and the one that the policy names."""
+        try:
+            named = self.policy.kill_switch
+        except PolicyError:  # without a valid policy nothing is changed anyway
+            named = None
+        own = self.settings.kill_switch
+        return (own, Path(named).expanduser()) if named else (own,)
 
     def halted(self) -> bool:
-        return self.kill_switch.exists()
+        return is_on(self.kill_switches)
 
     def halt(self) -> None:
         """Put the kill switch on, whatever else is broken.
 
         Raises  SpotError: it is on, and the policy or the journal has trouble; or it cannot be put on
         """
-        trouble: SpotError | None = None
+        put_on(self.kill_switches, by=self.person)
         try:
-            switch = self.kill_switch
-        except SpotError as error:  # which file the policy names cannot be told: the usual one
-            switch, trouble = self.settings.kill_switch, error
-        try:
-            switch.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            switch.write_text(f"{self.person} at {datetime.now(UTC).isoformat()}\n", encoding="utf-8")
-        except OSError as error:
-            raise SpotError(
-                f"kill switch {switch}: cannot be written: {error.strerror}",
-                hint="make its directory writable, or stop the daemon by its process id",
-            ) from None
-        try:
-            self.journal.append("halt", {"kill_switch": str(switch)}, actor=self.person)
+            _ = self.policy  # it may name a file of its own, which then could not be told
+            self.journal.append("halt", {"files": [str(p) for p in self.kill_switches]}, actor=self.person)
         except SpotError as error:
-            trouble = trouble or error
-        if trouble is not None:
-            trouble.hint = f"the kill switch {switch} is on all the same" + (
-                f"; {trouble.hint}" if trouble.hint else ""
-            )
-            raise trouble
+            on = f"the kill switch {self.kill_switches[0]} is on all the same"
+            error.hint = f"{on}; {error.hint}" if error.hint else on
+            raise
 
     def resume_running(self) -> None:
-        self.kill_switch.unlink(missing_ok=True)
-        self.journal.append("halt-lifted", {"kill_switch": str(self.kill_switch)}, actor=self.person)
+        take_off(self.kill_switches)
+        self.journal.append("halt-lifted", {"files": [str(p) for p in self.kill_switches]}, actor=self.person)
 
     def daemon_name(self) -> str:
         return f"{socket.gethostname()}:{os.getpid()}"
@@ -350,6 +355,15 @@ def open_house(settings: Settings, simulated: "SimulatedAccount | None" = None) 
         yield house
     finally:
         house.close()
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Moves when a file is written or replaced; None = it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def tell(error: SpotError) -> str:

@@ -10,10 +10,26 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from agent.models.model import Delta, Message, ToolCall, Turn
-from agent.models.planner.answers import changes, fleets, market, money, plans, records, recovery, words
+from agent.models.planner.answers import (
+    changes,
+    explain,
+    fleets,
+    glossary,
+    interval,
+    market,
+    money,
+    outage,
+    plans,
+    records,
+    recovery,
+    risk,
+    story,
+    watch,
+    words,
+)
 from agent.models.planner.answers.common import fleet_rows, guesses, rows_of
 from agent.models.planner.conversation import Exchange, exchanges
-from agent.models.planner.figures import Lang
+from agent.models.planner.figures import Lang, bases_last
 from agent.models.planner.patterns import Intent
 from agent.models.planner.question import Question, understand
 from agent.models.planner.walk import Walk
@@ -29,12 +45,12 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "fleet": fleets.one_fleet,
     "overview": fleets.overview,
     "prices": market.prices,
-    "risk": market.risk,
+    "risk": risk.risk,
     "capacity": market.capacity,
     "checkpoints": recovery.checkpoints,
     "restore": recovery.restore,
     "replace": recovery.replace,
-    "interval": recovery.interval,
+    "interval": interval.interval,
     "audit": records.audit,
     "audit-check": records.audit_check,
     "change": changes.change,
@@ -49,9 +65,18 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "unsupported": words.unsupported,
     "cluster": words.cluster,
     "secret": words.secret,
-    "glossary": words.glossary,
+    "glossary": glossary.glossary,
     "decline": words.decline,
     "setup": words.setup,
+    "outage": outage.outage,
+    "watch": watch.watch,
+    "pending": story.pending,
+    "explain": explain.explain,
+    "provenance": explain.provenance,
+    "identity": words.identity,
+    "halt": words.halt,
+    "utilisation": words.utilisation,
+    "offtopic": words.offtopic,
 }
 _NAMELESS = frozenset(
     [
@@ -67,6 +92,12 @@ _NAMELESS = frozenset(
         "decline",
         "confirm",
         "audit-check",
+        "pending",
+        "provenance",
+        "identity",
+        "halt",
+        "utilisation",
+        "offtopic",
     ]
 )
 """intents that name no fleet, so that the inventory need not be read first"""
@@ -113,8 +144,8 @@ def plan(messages: Sequence[Message], tools: Sequence[Tool]) -> tuple[str, tuple
     if walk.reads and calls:
         return "", calls
     if walk.writes and calls:
-        return _joined([*guesses(walk), *lines]) + "\n\n", calls
-    return _joined([*guesses(walk), *lines, "", _SIGNATURE[question.lang]]), ()
+        return _joined(bases_last([*guesses(walk), *lines], question.lang)) + "\n\n", calls
+    return _joined([*bases_last([*guesses(walk), *lines], question.lang), "", _SIGNATURE[question.lang]]), ()
 
 
 def _sections(walk: Walk) -> list[str]:

@@ -81,15 +81,22 @@ class Street:
         return next(f for f in self.aws.reader.fleets() if f.name == name)
 
     def spot(self, name: str, count: int = 1) -> list[str]:
-        """Ids of spot instances in service, as many."""
+        """Ids of spot instances in service, as many; replacements get their time to start."""
+        up = self._spot(name)
+        if len(up) < count:
+            self.sim.advance(300)
+            up = self._spot(name)
+        assert len(up) >= count
+        return up[:count]
+
+    def _spot(self, name: str) -> list[str]:
         state = next(f for f in self.sim.state()["fleets"] if f["name"] == name)
         up = [
             i["instance_id"]
             for i in state["instances"]
             if i["purchase_option"] == "spot" and i["state"] == "running" and _in_service(i)
         ]
-        assert len(up) >= count
-        return sorted(up)[:count]
+        return sorted(up)
 
     def seen(self) -> int:
         return max((row["seq"] for row in self.sim.effects()), default=0)
@@ -97,6 +104,10 @@ class Street:
     def did(self, operation: str, after: int) -> list[dict[str, Any]]:
         """What took effect, by the account's own log."""
         return [row for row in self.sim.effects(after) if row["operation"] == operation]
+
+    def detached(self, after: int) -> list[list[str]]:
+        """Instance ids of each detach call."""
+        return [[i for i in r["ids"] if i.startswith("i-")] for r in self.did("DetachInstances", after)]
 
     def markers(self, after: int) -> list[str]:
         """Keys of «save now» markers written."""
@@ -149,7 +160,7 @@ def open_street() -> Iterator[Street]:
             endpoint_url=sim.endpoint_url,
             clock=sim.clock,
             credentials=CREDENTIALS,
-            read_seconds=2,
+            read_seconds=1.5,
         ) as aws,
     ):
         street = Street(sim, aws)
@@ -179,7 +190,7 @@ class Post:
 def open_post(
     street: Street,
     folder: Path,
-    policy: Policy = TOUR,
+    policy: Policy | Callable[[], Policy] = TOUR,
     *,
     holder: str = "first",
     halted: Callable[[], bool] | None = None,
@@ -191,7 +202,7 @@ def open_post(
             reader=street.aws.reader,
             writer=street.aws.writer,
             journal=journal,
-            policy=policy,
+            policy=policy if callable(policy) else (lambda: policy),
             clock=street.sim.clock,
             halted=halted or (lambda: switch["on"]),
             audit_verified=lambda: True,

@@ -105,7 +105,7 @@ def open_house(
 ) -> Iterator[House]:
     """Opened anew each time, as a new process would."""
     clock = account.clock
-    model = Scripted(script)
+    model, law = Scripted(script), parse_policy(policy, source="test")
     with (
         Journal.open(folder / "journal.db", clock=clock) as journal,
         open_account(
@@ -120,7 +120,7 @@ def open_house(
             reader=aws.reader,
             writer=aws.writer,
             journal=journal,
-            policy=parse_policy(policy, source="test"),
+            policy=lambda: law,
             clock=clock,
             halted=halted,
             audit_verified=lambda: True,

@@ -146,10 +146,11 @@ def test_a_checkpoint_request_that_breaks_off_half_way_is_unknown_and_not_refuse
     assert effects.observe(world.reader, action) == {"requested": [action.instance_ids[0]]}
 
 
-def test_a_desired_capacity_past_the_maximum_is_warned_of_and_refused_by_aws(world):
+def test_a_desired_capacity_past_the_maximum_is_refused_by_the_preview_and_by_aws(world):
     fleet = world.fleet("web-canary")
     action = ChangeFleet(fleet=fleet.ref, desired_capacity=fleet.max_size + 1)
-    assert any("AWS will refuse" in w for w in draw_preview(world.reader, world.clock, action, fleet).warnings)
+    with pytest.raises(UsageError, match="outside its size limits"):
+        draw_preview(world.reader, world.clock, action, fleet)
     before = world.seen()
     with pytest.raises(Rejected):
         effects.carry_out(world.writer, world.permit(action), fleet)

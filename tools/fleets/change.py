@@ -9,7 +9,7 @@ from tools.errors import UsageError
 from tools.fleets.find import find_fleet
 from tools.fleets.launches import mix_after
 from tools.fleets.preview import MIX_FIELDS, check_possible, draw_preview
-from tools.records import ChangeFleet, Fleet, Name, Permit, Preview, SpotAllocationStrategy
+from tools.records import ChangeFleet, Fleet, InstanceTypeName, Name, Permit, Preview, SpotAllocationStrategy
 from tools.tool import tool
 
 FleetName = Annotated[Name, Field(description="fleet name or id")]
@@ -21,7 +21,7 @@ Percentage = Annotated[
 ]
 Strategy = Annotated[SpotAllocationStrategy | None, Field(description="null = leave as it is")]
 Types = Annotated[
-    tuple[Name, ...] | None,
+    tuple[InstanceTypeName, ...] | None,
     Field(
         min_length=1,
         max_length=40,

@@ -71,7 +71,7 @@ def preview(action: Action, fleet: Fleet, *, prices: AccountPrices, now: datetim
         risk_after=_risk(after, prices),
         reversible=isinstance(action, ChangeFleet),  # the settings can be set back; an instance that ended cannot
         calls=_calls(action) if changes else (),
-        warnings=_warnings(action, fleet, moved, money),
+        warnings=(*_warnings(action, fleet, moved, money), *_strangers(action, fleet, prices)),
         price_as_of=prices.oldest,
         as_of=now,
         source=SOURCE,
@@ -91,6 +91,12 @@ def check_possible(action: Action, fleet: Fleet) -> None:
         )
     if not isinstance(action, ChangeFleet):
         return
+    wanted = action.desired_capacity
+    if wanted is not None and not fleet.min_size <= wanted <= fleet.max_size:
+        raise UsageError(
+            f"{fleet.name}: desired capacity {wanted} is outside its size limits {fleet.min_size}…{fleet.max_size}",
+            hint="ask for a number inside them, or change the group's limits first",
+        )
     if fleet.mix is None and _mix_fields(action):
         raise UsageError(
             f"{fleet.name} has no mixed instances policy, so {', '.join(_mix_fields(action))} cannot be set",
@@ -197,6 +203,13 @@ def _calls(action: Action) -> tuple[str, ...]:
             return ("s3:PutObject",)
 
 
+def _strangers(action: Action, fleet: Fleet, prices: AccountPrices) -> Iterable[str]:
+    """Types that would be added and that nobody sells here, as far as the price list tells."""
+    for name in types_named(action):
+        if name not in fleet.instance_types and prices.book.on_demand(name) is None:
+            yield f"{name}: no price is known in {fleet.ref.region}; is it a type that this region offers?"
+
+
 def _warnings(action: Action, fleet: Fleet, moved: Movement, money: EffectiveChange) -> tuple[str, ...]:
     said: list[str] = []
     if isinstance(action, ChangeFleet):
@@ -209,9 +222,6 @@ def _warnings(action: Action, fleet: Fleet, moved: Movement, money: EffectiveCha
 
 def _change_warnings(action: ChangeFleet, fleet: Fleet, moved: Movement) -> list[str]:
     said: list[str] = []
-    desired = desired_after(action, fleet)
-    if not fleet.min_size <= desired <= fleet.max_size:
-        said.append(f"desired capacity {desired} is outside {fleet.min_size}…{fleet.max_size}: AWS will refuse")
     if moved.ends:
         first = ", new ones before old" if moved.launches else ""
         said.append(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from tools.records.base import Name, Record, UtcTime
-from tools.records.fleets import FleetRef, SpotAllocationStrategy
+from tools.records.fleets import FleetRef, InstanceTypeName, SpotAllocationStrategy
 
 InstanceId = Annotated[str, Field(pattern=r"^i-[0-9a-f]{8,17}$")]
 
@@ -21,7 +21,7 @@ class ChangeFleet(Record):
     on_demand_base_capacity: int | None = Field(default=None, ge=0, le=10_000)
     on_demand_percentage_above_base: int | None = Field(default=None, ge=0, le=100)
     spot_allocation_strategy: SpotAllocationStrategy | None = None
-    instance_types: tuple[Name, ...] | None = Field(default=None, min_length=1, max_length=40)
+    instance_types: tuple[InstanceTypeName, ...] | None = Field(default=None, min_length=1, max_length=40)
     """the whole list after the change; an ASG takes at most 40"""
     desired_capacity: int | None = Field(default=None, ge=0, le=10_000)
 

@@ -17,7 +17,11 @@ def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         msg = "a time without a zone: give UTC, such as 2026-11-20T09:00:00Z"
         raise ValueError(msg)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        msg = "a time outside the years 1 to 9999 in UTC"
+        raise ValueError(msg) from None
 
 
 def utc_text(moment: datetime) -> str:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from tools.records.base import Money, Name, Record, UtcTime, digest_of
 from tools.records.market import CapacityPool, RiskLevel
 
+InstanceTypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=60)]
 FleetKind = Literal["asg", "ec2-fleet"]
 SpotAllocationStrategy = Literal[
     "price-capacity-optimized",

@@ -63,8 +63,9 @@ def run(
 def _tell_switch(settings: Settings, house: "House", state: str) -> None:
     from tui.output import emit, say
 
-    document = {"halted": house.halted(), "kill_switch": str(house.kill_switch)}
-    emit(settings, document, lambda: say(settings, f"kill switch {house.kill_switch} {state}"))
+    files = [str(path) for path in house.kill_switches]
+    document = {"halted": house.halted(), "kill_switches": files}
+    emit(settings, document, lambda: say(settings, f"kill switch {', '.join(files)} {state}"))
 
 
 def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> None:
@@ -80,8 +81,9 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
                 daemon.release()
             emit(settings, report, lambda: print("\n".join(_round_lines(report))))
             return
-        text = f"{house.title} · round every {interval:g} s · Ctrl+C ends · spotwarden run --stop halts everything"
-        say(settings, text)
+        who = house.account.reader.account()  # and never the model: the daemon runs without one
+        where = f"{who.account_id} · {who.region} · {house.mode}"
+        say(settings, f"{where} · round every {interval:g} s · Ctrl+C ends · spotwarden run --stop halts everything")
         if house.queue is None:
             say(settings, "no event queue: interruption notices are not seen; name one with --events URL")
         _watch(settings, daemon, interval, stopped)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.models.planner.answers.common import level, rows_of, trouble, which_fleet
-from agent.models.planner.answers.outcome import previewed, what_became
+from agent.models.planner.answers.outcome import moved, previewed, what_became
 from agent.models.planner.conversation import Seen
-from agent.models.planner.figures import basis, named, number, percent
+from agent.models.planner.figures import basis, named, number, percent, plainly
 from agent.models.planner.moods import make_safe
 from agent.models.planner.sizes import diversified
 from agent.models.planner.text import normal
@@ -64,10 +64,43 @@ def _change_one(walk: Walk, name: str) -> list[str]:
         return []
     if not fleet.ok:
         return [trouble(walk, fleet, named(name))]
+    suits = suited(walk, name)
+    if suits is None:
+        return []
     wanted = _wanted(walk, fleet.body)
     if not wanted.arguments:
         return [f"{named(name)}: {wanted.why_not}", basis(fleet.body, walk.lang)]
-    return previewed_and_proposed(walk, name, wanted.arguments, risk)
+    return [*suits, *_forced(walk), *previewed_and_proposed(walk, name, wanted.arguments, risk)]
+
+
+def suited(walk: Walk, name: str) -> list[str] | None:
+    """Whether more spot would pay for this fleet at all, when that is what is asked; None = still being looked up."""
+    if walk.question.found.change.spot_percent in {None, 0}:
+        return []
+    money = walk.look("report_costs")
+    if money is None:
+        return None
+    row = next((r for r in rows_of(money.body, "fleets") if r.get("fleet") == name), {})
+    amount, why = number(row.get("potential_usd_per_hour")), plainly(row.get("potential_note") or "", walk.lang)
+    if not money.ok or not why:
+        return []
+    if amount is not None and amount < 0:
+        return [walk.say(f"**No: leave {named(name)} as it is.** {why}", f"**아니요, {named(name)}은(는) 그대로 두세요.** {why}"),
+                basis(money.body, walk.lang)]  # fmt: skip
+    if amount is None:
+        return [walk.say(f"Careful, {named(name)}: {why}", f"주의, {named(name)}: {why}"), basis(money.body, walk.lang)]
+    return []
+
+
+def _forced(walk: Walk) -> list[str]:
+    if not walk.question.facets.by_force:
+        return []
+    return [
+        walk.say(
+            "Policy and approval cannot be bypassed from here: this is judged like any other change.",
+            "여기서 정책이나 승인을 건너뛸 수는 없습니다. 다른 변경과 똑같이 판정됩니다.",
+        )
+    ]
 
 
 def previewed_and_proposed(walk: Walk, name: str, arguments: dict[str, Any], risk: Seen | None = None) -> list[str]:
@@ -82,15 +115,17 @@ def previewed_and_proposed(walk: Walk, name: str, arguments: dict[str, Any], ris
     if preview.ok and not preview.body.get("changes"):
         return [
             walk.say(
-                f"{named(name)} is already so: nothing to change, nothing was proposed.",
-                f"{named(name)}은(는) 이미 그 상태라 바꿀 것이 없어 제안하지 않았습니다.",
+                f"**Nothing would change: {named(name)} is already so** ({spelled(arguments)}); nothing was proposed.",
+                f"**바뀔 것이 없습니다. {named(name)}은(는) 이미 그 상태입니다** ({spelled(arguments)}). 제안하지 않았습니다.",
             ),
             basis(preview.body, walk.lang),
         ]
     evidence = _evidence(walk, name, risk)
     shown = [*previewed(walk, preview.body), basis(preview.body, walk.lang)] if preview.ok else []
+    money = moved(walk, preview.body) if preview.ok else walk.say("cost unknown", "비용 모름")
     head = walk.say(
-        f"**Preview for {named(name)}** ({spelled(arguments)})", f"**{named(name)} 미리 보기** ({spelled(arguments)})"
+        f"**Preview for {named(name)}: {money}** ({spelled(arguments)})",
+        f"**{named(name)} 미리 보기: {money}** ({spelled(arguments)})",
     )
     if hold := _held_back(walk, preview):
         return [*evidence, head, *shown, hold]
@@ -105,17 +140,7 @@ def previewed_and_proposed(walk: Walk, name: str, arguments: dict[str, Any], ris
                 "정확히 이 변경을 제안합니다. 결정은 정책과 사람이 합니다.",
             ),
         ]
-    return [*what_became(walk, done, named(name)), *forecast(walk, preview)]
-
-
-def forecast(walk: Walk, preview: Seen) -> list[str]:
-    if not preview.ok:
-        return []
-    return [
-        walk.say("Forecast it was judged on:", "판단에 쓰인 예측:"),
-        *previewed(walk, preview.body),
-        basis(preview.body, walk.lang),
-    ]
+    return what_became(walk, done, named(name))
 
 
 def _held_back(walk: Walk, preview: Seen) -> str:
@@ -130,6 +155,13 @@ def _held_back(walk: Walk, preview: Seen) -> str:
             "I am not sure about the fleet's name, so nothing was proposed. Say “do it” or the exact name.",
             "fleet 이름이 확실하지 않아 제안하지 않았습니다. “적용해줘” 또는 정확한 이름을 말씀해 주세요.",
         )
+    if preview.ok and (limit := _daily_limit(normal(walk.question.text))) is not None:
+        added = number(preview.body.get("added_cost_usd_per_day"))
+        if added is None or added > limit:
+            return walk.say(
+                f"Your limit is ${limit:,.2f}/day: the change is over it, or its cost is unknown, so nothing was proposed.",
+                f"한도 ${limit:,.2f}/일을 넘거나 비용을 알 수 없어 제안하지 않았습니다.",
+            )
     factor = _price_limit(normal(walk.question.text))
     if factor is None or not preview.ok:
         return ""
@@ -148,6 +180,21 @@ def _held_back(walk: Walk, preview: Seen) -> str:
             "That would break your cost limit, so nothing was proposed.", "비용 조건을 넘으므로 제안하지 않았습니다."
         )
     return ""
+
+
+def _daily_limit(text: str) -> float | None:
+    """USD a day that a change may add at the most, when the question names such a sum."""
+    found = re.search(
+        r"(?:without|at most|no more than|under|below|less than|max(?:imum)?|up to|within|최대|이하)?[^.;]{0,30}?"
+        r"(?:\$\s?(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?)\s?(?:usd|dollars?|달러|불))\s*(?:/|per |a |each )?\s*"
+        r"(hour|h\b|day|d\b|week|month|시간|하루|일)?[^.;]{0,20}",
+        text,
+    )
+    limits = r"without|at most|no more than|under|below|less than|\bmax|up to|within|최대|이하|이내|넘지|안\s?넘|미만"
+    if not found or not re.search(limits, text):
+        return None
+    hours = {"h": 1, "시": 1, "w": 168, "m": 730}.get((found.group(3) or "d")[0], 24)
+    return float(found.group(1) or found.group(2)) * 24 / hours
 
 
 def _price_limit(text: str) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent.models.planner.conversation import Seen
-from agent.models.planner.figures import named, told
+from agent.models.planner.figures import named, plainly, told
 from agent.models.planner.walk import Walk
 
 MAX_FLEETS = 4
@@ -13,9 +13,9 @@ MAX_FLEETS = 4
 
 def trouble(walk: Walk, seen: Seen, about: str = "") -> str:
     """A tool's failure as a line: what it said, and its way out."""
-    subject = f"{about}: " if about else ""
-    hint = f" — {told(seen.hint)}" if seen.hint else ""
-    return f"- {subject}{walk.say('not available', '확인할 수 없음')} (`{seen.tool}`): {told(seen.error)}{hint}"
+    subject = f"{about}: " if about and about.strip("`") not in seen.error else ""
+    hint = f" — {plainly(seen.hint, walk.lang)}" if seen.hint else ""
+    return f"- {subject}{plainly(seen.error, walk.lang)}{hint} (`{seen.tool}`)"
 
 
 def rows_of(body: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -44,8 +44,23 @@ def spot_fleets(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Names of fleets that run spot, the riskiest first, at most MAX_FLEETS."""
     order = {"high": 0, "medium": 1, "unknown": 2, "low": 3}
     running = [r for r in rows if r.get("spot")]
-    running.sort(key=lambda r: (order.get(str(r.get("risk")), 2), -int(r.get("spot") or 0)))
+    running.sort(
+        key=lambda r: (order.get(str(r.get("risk")), 2), -float(r.get("largest_pool_share") or 0), -int(r.get("spot") or 0))
+    )
     return [str(r["name"]) for r in running if r.get("name")][:MAX_FLEETS]
+
+
+def no_such_fleet(walk: Walk) -> list[str]:
+    """Said first, when the question names fleets and this account has none of them."""
+    strangers = walk.question.named.strangers
+    if not strangers or walk.question.fleets or not walk.question.names_known:
+        return []
+    return [
+        walk.say(
+            f"There is no fleet called {listed(walk, strangers[:3])} in this account and region; this is what there is:",
+            f"이 계정·리전에는 {listed(walk, strangers[:3])} fleet이 없습니다. 있는 fleet으로 답합니다:",
+        )
+    ]
 
 
 def which_fleet(walk: Walk, what_for: str) -> list[str]:
@@ -61,7 +76,8 @@ def which_fleet(walk: Walk, what_for: str) -> list[str]:
             )
         )
     names = f" {walk.say('There is', '있는 fleet:')} {listed(walk, known)}." if known else ""
-    lines.append(walk.say(f"Which fleet shall I {what_for}?{names}", f"어느 fleet을 말씀하시나요?{names}"))
+    ask = walk.say(f"Which fleet shall I {what_for}?", "어느 fleet을 말씀하시나요?")
+    lines.append(f"{ask}{names} {walk.say('One fleet at a time.', '한 번에 하나씩 말씀해 주세요.')}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.models.planner.answers.common import level, rows_of, texts_of, trouble, which_fleet
+from agent.models.planner.answers.common import level, no_such_fleet, rows_of, texts_of, trouble, which_fleet
 from agent.models.planner.answers.money import commitment_lines
 from agent.models.planner.figures import basis, named, number, percent, told, usd
 from agent.models.planner.walk import Walk
@@ -20,7 +20,16 @@ def inventory(walk: Walk) -> list[str]:
     rows = rows_of(seen.body, "fleets")
     count = int(number(seen.body.get("fleets_total")) or len(rows))
     cost = usd(seen.body.get("usd_per_hour"), walk.lang)
-    lines = [walk.say(f"**{count} fleets, {cost} now.**", f"**fleet {count}개, 현재 {cost}.**"), ""]
+    total, spot = (sum(int(r.get(k) or 0) for r in rows) for k in ("instances", "spot"))
+    share = percent(spot / total if total else None, walk.lang)
+    lines = [
+        *no_such_fleet(walk),
+        walk.say(
+            f"**{count} fleets, {total} instances: {spot} spot ({share}), {total - spot} on-demand; {cost} now.**",
+            f"**fleet {count}개, 인스턴스 {total}대: spot {spot}대({share}), 온디맨드 {total - spot}대; 현재 {cost}.**",
+        ),
+        "",
+    ]
     lines += [
         walk.say(
             "| fleet | instances (spot + on-demand) | types | largest pool | cost | risk |",
@@ -50,12 +59,37 @@ def one_fleet(walk: Walk) -> list[str]:
     if not walk.question.fleets:
         return which_fleet(walk, "describe")
     lines: list[str] = []
+    if len(walk.question.fleets) > 1:
+        return compared(walk)
     for name in walk.question.fleets[:4]:
         seen = walk.look("describe_fleet", fleet=name)
         if seen is None:
             continue
         lines += [trouble(walk, seen, named(name))] if not seen.ok else _described(walk, seen.body)
     return lines
+
+
+def compared(walk: Walk) -> list[str]:
+    """The fleets named, side by side, from the inventory."""
+    seen = walk.look("list_fleets")
+    if seen is None:
+        return []
+    if not seen.ok:
+        return [trouble(walk, seen, walk.say("fleets", "fleet 목록"))]
+    rows = [r for r in rows_of(seen.body, "fleets") if r.get("name") in walk.question.fleets]
+    rows.sort(key=lambda r: -(number(r.get("usd_per_hour")) or 0))
+    order = ", ".join(f"{named(r.get('name'))} {usd(r.get('usd_per_hour'), walk.lang)}" for r in rows)
+    lines = [walk.say(f"**By cost: {order}.**", f"**비용순: {order}.**"), ""]
+    lines += [walk.say("| | ", "| | ") + " | ".join(named(r.get("name")) for r in rows) + " |", "|---" * (len(rows) + 1) + "|"]
+    for title, cell in (
+        (walk.say("cost now", "현재 비용"), lambda r: usd(r.get("usd_per_hour"), walk.lang)),
+        (walk.say("instances (spot)", "인스턴스 (spot)"), lambda r: f"{r.get('instances')} ({r.get('spot')})"),
+        (walk.say("types", "타입"), lambda r: _short(texts_of(r, "instance_types"))),
+        (walk.say("largest pool", "최대 풀"), lambda r: _pool(walk, r)),
+        (walk.say("interruption risk", "중단 위험"), lambda r: level(walk, r.get("risk"))),
+    ):
+        lines.append(f"| {title} | " + " | ".join(cell(r) for r in rows) + " |")
+    return [*lines, "", basis(seen.body, walk.lang)]
 
 
 def _described(walk: Walk, body: dict[str, Any]) -> list[str]:

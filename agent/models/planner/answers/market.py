@@ -1,4 +1,4 @@
-"""Prices and interruption risk, with what is not known said."""
+"""What pools cost, and what to do when there is no spot to be had; what is not known is said."""
 
 import re
 from typing import Any
@@ -6,21 +6,18 @@ from typing import Any
 from agent.models.planner.answers.common import (
     MAX_FLEETS,
     fleet_rows,
-    level,
-    listed,
     rows_of,
     spot_fleets,
-    texts_of,
     trouble,
     which_fleet,
 )
+from agent.models.planner.answers.risk import DEFAULT_HOURS, future, scored
 from agent.models.planner.figures import basis, named, number, percent, plain, told, usd
 from agent.models.planner.sizes import alternatives
 from agent.models.planner.walk import Walk
 
 HISTORY_HOURS = 90 * 24
 """EC2 keeps 90 days of spot prices; Source: EC2 DescribeSpotPriceHistory"""
-DEFAULT_HOURS = 24
 _SHOWN = 10
 
 
@@ -33,12 +30,12 @@ def prices(walk: Walk) -> list[str]:
         return which_fleet(walk, "show prices of")
     asked = walk.question.found.window_hours or DEFAULT_HOURS
     hours = min(asked, HISTORY_HOURS)
-    lines: list[str] = []
-    for subject in subjects:
-        seen = walk.look("analyze_prices", fleet=subject, window_hours=hours)
-        if seen is None:
-            continue
-        lines += [trouble(walk, seen, named(subject))] if not seen.ok else _priced(walk, subject, hours, seen.body)
+    looked = [(s, walk.look("analyze_prices", fleet=s, window_hours=hours)) for s in subjects]
+    found = [(s, seen) for s, seen in looked if seen is not None]
+    lines = _lead(walk, [(s, seen.body) for s, seen in found if seen.ok])
+    for subject, seen in found:
+        rows = _SHOWN if len(found) == 1 else 3
+        lines += [trouble(walk, seen, named(subject))] if not seen.ok else priced(walk, subject, hours, seen.body, rows)
     if asked > HISTORY_HOURS:
         lines.append(
             walk.say(
@@ -50,7 +47,7 @@ def prices(walk: Walk) -> list[str]:
                 ),
             )
         )
-    if _future(walk):
+    if future(walk):
         lines.append(
             walk.say(
                 "Future prices are unknown: no tool forecasts them.",
@@ -73,18 +70,61 @@ def _subjects(walk: Walk) -> list[str] | None:
     return None if rows is None else spot_fleets(rows)
 
 
-def _priced(walk: Walk, subject: str, hours: int, body: dict[str, Any]) -> list[str]:
-    pools = rows_of(body, "pools")
-    zones = walk.question.found.zones
-    chosen = [p for p in pools if any(z in str(p.get("pool")) for z in zones)] if zones else pools
+def _lead(walk: Walk, found: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """The very answer in a sentence: which is cheapest, or where each now stands."""
+    best = [(s, pool) for s, b in found if (pool := _cheapest(_chosen(walk, b)))]
+    if not best:
+        return []
+    best.sort(key=lambda pair: number(pair[1].get("current_usd_per_hour")) or 0)
+    if len(best) > 1:
+        (one, cheap), (other, dear) = best[0], best[1]
+        return [
+            walk.say(
+                f"**{named(one)} is cheapest now: {usd(cheap.get('current_usd_per_hour'), 'en')} in "
+                f"{_zone(cheap)}**; {named(other)} from {usd(dear.get('current_usd_per_hour'), 'en')} in {_zone(dear)}.",
+                f"**현재 가장 싼 쪽은 {named(one)}: {_zone(cheap)} {usd(cheap.get('current_usd_per_hour'), 'ko')}**; "
+                f"{named(other)}의 최저는 {_zone(dear)} {usd(dear.get('current_usd_per_hour'), 'ko')}.",
+            )
+        ]
+    subject, pool = best[0]
+    now, mean = number(pool.get("current_usd_per_hour")), number(pool.get("mean_usd_per_hour"))
+    move = percent(None if not now or not mean else now / mean - 1, walk.lang)
+    return [
+        walk.say(
+            f"**{named(subject)}: cheapest now {usd(now, 'en')} ({told(pool.get('pool'))})**, "
+            f"{percent(pool.get('saving_share'), 'en')} below on-demand on average; now {move} against its mean.",
+            f"**{named(subject)}: 현재 최저 {usd(now, 'ko')} ({told(pool.get('pool'))})**, 평균적으로 온디맨드보다 "
+            f"{percent(pool.get('saving_share'), 'ko')} 저렴. 현재가는 평균 대비 {move}.",
+        )
+    ]
+
+
+def _cheapest(pools: list[dict[str, Any]]) -> dict[str, Any] | None:
+    known = [p for p in pools if number(p.get("current_usd_per_hour")) is not None]
+    return min(known, key=lambda p: number(p.get("current_usd_per_hour")) or 0, default=None)
+
+
+def _zone(pool: dict[str, Any]) -> str:
+    return told(str(pool.get("pool")).partition("/")[2])
+
+
+def _chosen(walk: Walk, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Pools of the zones that the question names, by id or by name; all when it names none of them."""
+    pools, zones = rows_of(body, "pools"), walk.question.found.zones
+    there = [p for p in pools if {str(p.get("zone_name")), str(p.get("pool")).partition("/")[2]} & set(zones)]
+    return there or pools
+
+
+def priced(walk: Walk, subject: str, hours: int, body: dict[str, Any], shown: int = _SHOWN) -> list[str]:
+    pools, zones = _chosen(walk, body), walk.question.found.zones
     lines = [
         walk.say(
-            f"**{named(subject)}, spot prices of the last {hours} h** (USD per instance-hour, time-weighted mean)",
-            f"**{named(subject)}, 지난 {hours}시간 spot 가격** (인스턴스 시간당 USD, 시간 가중 평균)",
+            f"{named(subject)}, spot prices of the last {hours} h (USD per instance-hour, time-weighted mean):",
+            f"{named(subject)}, 지난 {hours}시간 spot 가격 (인스턴스 시간당 USD, 시간 가중 평균):",
         ),
         "",
     ]
-    if zones and not chosen:
+    if zones and len(pools) == len(rows_of(body, "pools")):
         lines.append(
             walk.say("No pool of the zone you named; all zones:", "말씀하신 영역의 풀이 없어 전체를 보여 드립니다:")
         )
@@ -95,136 +135,37 @@ def _priced(walk: Walk, subject: str, hours: int, body: dict[str, Any]) -> list[
         ),
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for pool in (chosen or pools)[:_SHOWN]:
+    for pool in pools[:shown]:
         low, high = (usd(pool.get(f"{k}_usd_per_hour"), walk.lang, "") for k in ("low", "high"))
         now, mean, rate = (usd(pool.get(f"{k}_usd_per_hour"), walk.lang) for k in ("current", "mean", "on_demand"))
         saving = percent(pool.get("saving_share"), walk.lang)
         lines.append(f"| {told(pool.get('pool'))} | {now} | {mean} | {low} – {high} | {rate} | {saving} |")
-    left = len(chosen or pools) - _SHOWN + int(number(body.get("pools_left_out")) or 0)
+    left = len(pools) - len(pools[:shown]) + int(number(body.get("pools_left_out")) or 0)
     if left > 0:
         lines.append(walk.say(f"… and {left} more pools", f"… 외 {left}개 풀"))
     lines.append("")
+    lines += _volatile(walk, pools)
     for row in rows_of(body, "set_aside")[:3]:
         lines.append(walk.say("Set aside: ", "제외: ") + f"{told(row.get('reason'))} ({row.get('count')})")
     return [*lines, basis(body, walk.lang), ""]
 
 
-def risk(walk: Walk) -> list[str]:
-    """How likely each fleet's pools look to be taken, and why."""
-    names = _at_risk(walk)
-    if names is None:
+def _volatile(walk: Walk, pools: list[dict[str, Any]]) -> list[str]:
+    """How much prices moved, when that is what was asked."""
+    known = [p for p in pools if number(p.get("volatility")) is not None]
+    if not known or not re.search(r"volatil|stable|swing|fluctuat|변동|출렁|안정", walk.question.text.lower()):
         return []
-    if walk.question.found.types and not walk.question.fleets:
-        return _type_risk(walk)
-    if not names:
-        return which_fleet(walk, "score")
-    lines: list[str] = []
-    for name in names:
-        seen = walk.look("score_risk", fleet=name)
-        if seen is None:
-            continue
-        lines += [trouble(walk, seen, named(name))] if not seen.ok else scored(walk, name, seen.body)
-    if _future(walk):
-        lines.append(
-            walk.say(
-                "This is today's evidence; the chance for a day to come is not forecast by any tool here.",
-                "현재 근거에 따른 평가입니다. 앞으로의 확률을 예측하는 도구는 없습니다.",
-            )
-        )
-    return lines
-
-
-def _at_risk(walk: Walk) -> list[str] | None:
-    question = walk.question
-    if question.fleets:
-        return list(question.fleets[:MAX_FLEETS])
-    if question.named.strangers:
-        return []
-    rows = fleet_rows(walk)
-    if rows is None:
-        return None
-    if question.found.types:
-        return [str(r.get("name")) for r in rows if set(question.found.types) & set(texts_of(r, "instance_types"))]
-    return spot_fleets(rows)[:3]
-
-
-def _type_risk(walk: Walk) -> list[str]:
-    """Risk of an instance type: told through the fleets that run it, and its prices as a sign."""
-    rows = fleet_rows(walk) or []
-    types = walk.question.found.types
-    there = [str(r.get("name")) for r in rows if set(types) & set(texts_of(r, "instance_types"))][:2]
-    lines: list[str] = []
-    for name in there:
-        seen = walk.look("score_risk", fleet=name)
-        if seen is None:
-            continue
-        lines += [trouble(walk, seen, named(name))] if not seen.ok else scored(walk, name, seen.body, only=types)
-    if not there:
-        for instance_type in types[:2]:
-            seen = walk.look("analyze_prices", fleet=instance_type, window_hours=DEFAULT_HOURS)
-            if seen is not None and seen.ok and "prices" not in walk.question.intents:
-                lines += _priced(walk, instance_type, DEFAULT_HOURS, seen.body)
-            elif seen is not None and not seen.ok:
-                lines.append(trouble(walk, seen, named(instance_type)))
-        lines.append(
-            walk.say(
-                f"No fleet here runs {listed(walk, types)}, so its risk is not scored: prices are only a sign of "
-                "demand.",
-                f"{listed(walk, types)}을(를) 쓰는 fleet이 없어 위험 점수는 모릅니다. 가격은 수요의 신호일 뿐입니다.",
-            )
-        )
-    lines.append(
+    most = max(known, key=lambda p: number(p.get("volatility")) or 0)
+    least = min(known, key=lambda p: number(p.get("volatility")) or 0)
+    sigma = [plain(p.get("volatility"), walk.lang) for p in (most, least)]
+    return [
         walk.say(
-            "The probability of an interruption tomorrow is unknown: nothing here forecasts it, and EC2 "
-            "publishes none per day.",
-            "내일 중단될 확률은 모릅니다. 예측하는 도구가 없고 EC2도 하루 단위로 공개하지 않습니다.",
-        )
-    )
-    return lines
-
-
-def scored(walk: Walk, name: str, body: dict[str, Any], only: tuple[str, ...] = ()) -> list[str]:
-    """One fleet's score with its evidence."""
-    share = body.get("largest_pool_share")
-    concentration = (
-        ""
-        if share is None
-        else walk.say(
-            f"; {percent(share, walk.lang)} of its spot instances in one pool",
-            f"; spot 인스턴스의 {percent(share, walk.lang)}가 한 풀에 집중",
-        )
-    )
-    lines = [
-        (
-            f"**{named(name)}: {walk.say('interruption risk', '중단 위험')} "
-            f"{level(walk, body.get('level'))}**{concentration}"
+            f"Most volatile: {told(most.get('pool'))} (σ of log price {sigma[0]}); calmest: {told(least.get('pool'))} "
+            f"({sigma[1]}).",
+            f"변동이 가장 큰 풀: {told(most.get('pool'))} (로그 가격 σ {sigma[0]}), 가장 잔잔한 풀: "
+            f"{told(least.get('pool'))} ({sigma[1]}).",
         )
     ]
-    pools = rows_of(body, "pools")
-    chosen = [p for p in pools if str(p.get("pool")).split("/")[0] in only] or pools
-    worst_first = sorted(chosen, key=lambda p: str(p.get("level")) != "high")
-    lines += [_pool_line(walk, pool) for pool in worst_first[:6]]
-    missing = list(dict.fromkeys(m for p in chosen for m in texts_of(p, "missing")))
-    if missing:
-        lines.append(walk.say("- Not known: ", "- 모르는 것: ") + "; ".join(told(m, 100) for m in missing[:4]))
-    advice = texts_of(body, "advice")
-    if advice:
-        lines += [f"- {walk.say('Advice', '권고')}: {told(a)}" for a in advice[:4]]
-    return [*lines, basis(body, walk.lang), ""]
-
-
-def _pool_line(walk: Walk, pool: dict[str, Any]) -> str:
-    rate = pool.get("interruptions_per_100_hours")
-    if rate is None:
-        shown = walk.say("interruption rate unknown", "중단율 모름")
-    else:
-        low, high = plain(pool.get("low"), walk.lang), plain(pool.get("high"), walk.lang)
-        shown = walk.say(
-            f"{plain(rate, walk.lang)} interruptions per 100 instance-hours (90 %: {low}–{high})",
-            f"인스턴스 100시간당 {plain(rate, walk.lang)}회 중단 (90 %: {low}–{high})",
-        )
-    why = "; ".join(told(e, 160) for e in texts_of(pool, "evidence")[:4])
-    return f"- {told(pool.get('pool'))}: {level(walk, pool.get('level'))}, {shown}" + (f" — {why}" if why else "")
 
 
 def capacity(walk: Walk) -> list[str]:
@@ -273,7 +214,7 @@ def capacity(walk: Walk) -> list[str]:
                 lines += (
                     [trouble(walk, seen, named(subject))]
                     if not seen.ok
-                    else _priced(walk, subject, DEFAULT_HOURS, seen.body)
+                    else priced(walk, subject, DEFAULT_HOURS, seen.body)
                 )
     return lines + region_note(walk)
 
@@ -292,22 +233,3 @@ def region_note(walk: Walk) -> list[str]:
     ]
 
 
-def _future(walk: Walk) -> bool:
-    text = walk.question.text.lower()
-    return any(
-        w in text
-        for w in (
-            "tomorrow",
-            "forecast",
-            "predict",
-            "next week",
-            "next month",
-            "will ",
-            "내일",
-            "예측",
-            "다음 주",
-            "다음주",
-            "앞으로",
-            "전망",
-        )
-    )

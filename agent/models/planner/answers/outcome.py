@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.models.planner.answers.common import level, texts_of
 from agent.models.planner.conversation import Seen
-from agent.models.planner.figures import moment, number, told, usd
+from agent.models.planner.figures import in_period, named, number, plainly, told, usd
 from agent.models.planner.walk import Walk
 
 _EN = {
@@ -51,21 +51,71 @@ def what_became(walk: Walk, seen: Seen, subject: str) -> list[str]:
         ]
     words = (_EN if walk.lang == "en" else _KO).get(status or "", told(status or verdict))
     lines = [walk.say(f"**{subject}: the proposal {words}.**", f"**{subject}: {words}.**")]
+    lines += done(walk, seen) if status in {"done", "already"} else because(walk, seen)
+    lines.append(next_step(walk, status, proposal))
+    return lines
+
+
+def done(walk: Walk, seen: Seen) -> list[str]:
+    """What moved, in one line, and on whose word."""
+    moved = "; ".join(told(c, 100) for c in texts_of(seen.answer, "changes")[:4])
+    replaced, added = seen.find("instances_replaced"), number(seen.find("added_cost_usd_per_day"))
+    parts = [moved] if moved else []
+    if replaced:
+        parts.append(walk.say(f"{replaced} instances are replaced by AWS", f"AWS가 {replaced}대를 교체"))
+    if added is not None:
+        cost = usd(added, walk.lang, walk.say("day", "일"))
+        parts.append(walk.say(f"{cost} forecast (effective)", f"예상 비용 변화 {cost} (effective)"))
+    lines = [f"- {walk.say('Changed', '변경')}: {', '.join(parts)}"] if parts else []
+    answers = [a for a in seen.answer.get("answers") or [] if isinstance(a, dict)]
+    if answers:
+        by = ", ".join(named(a.get("by")) for a in answers[:3])
+        return [*lines, f"- {walk.say('Approved by', '승인자')}: {by}"]
+    verdict = told(seen.find("verdict") or "")
+    return [*lines, f"- {walk.say('Policy verdict', '정책 판정')}: **{verdict}**" + _clauses(seen)]
+
+
+def because(walk: Walk, seen: Seen) -> list[str]:
+    """The verdict, the clause that spoke, and its reason in plain words."""
+    verdict = seen.find("verdict")
+    lines = []
     if verdict is not None:
-        clauses = ", ".join(f"`{told(c, 80)}`" for c in texts_of({"c": seen.find("clauses")}, "c")[:4])
-        lines.append(
-            f"- {walk.say('Policy verdict', '정책 판정')}: **{told(verdict)}**" + (f" ({clauses})" if clauses else "")
-        )
-    lines += [f"- {told(reason)}" for reason in texts_of({"r": seen.find("reasons")}, "r")[:4]]
+        lines.append(f"- {walk.say('Policy verdict', '정책 판정')}: **{told(verdict)}**" + _clauses(seen))
+    reasons = texts_of({"r": seen.find("reasons")}, "r")[:4]
+    lines += [f"- {walk.say('Because', '이유')}: {plainly(reason, walk.lang)}" for reason in reasons]
     outcome = seen.answer.get("outcome")
-    if isinstance(outcome, dict) and outcome.get("message"):
-        lines.append(f"- {walk.say('Outcome', '결과')}: {told(outcome['message'])}")
+    if isinstance(outcome, dict):
+        message = str(outcome.get("message") or "")
+        if message and "nothing was changed" not in message:
+            lines.append(f"- {walk.say('Outcome', '결과')}: {plainly(message, walk.lang)}")
+        elif "said no" in message:
+            lines.append(f"- {told(message)}" if walk.lang == "en" else f"- 사람이 거절: {told(message)}")
         lines += [f"- drift: {told(d)}" for d in texts_of(outcome, "drift")[:4]]
         if outcome.get("hint"):
             lines.append(f"- {told(outcome['hint'])}")
-    if proposal is not None:
-        lines.append(f"- {walk.say('Proposal', '제안')} `{told(proposal, 60)}`")
     return lines
+
+
+def _clauses(seen: Seen) -> str:
+    clauses = ", ".join(f"`{told(c, 80)}`" for c in texts_of({"c": seen.find("clauses")}, "c")[:4])
+    return f" ({clauses})" if clauses else ""
+
+
+def next_step(walk: Walk, status: str | None, proposal: Any) -> str:
+    """What a person can do now."""
+    name = f"`{told(proposal, 60)}`" if proposal is not None else walk.say("the proposal", "제안")
+    en, ko = {
+        "done": (f"Next: ask “undo that” to go back; {name} is in the audit log.",
+                 f"다음: “되돌려줘”라고 하면 이전 값으로 제안합니다. 감사 로그: {name}."),
+        "pending": (f"Next: answer on the approvals screen or with `spotwarden approve` {name}.",
+                    f"다음: 승인 화면이나 `spotwarden approve`로 답하세요: {name}."),
+        "denied": (f"Next: ask for something inside the policy, or change the policy file ({name} is in the audit log).",
+                   f"다음: 정책 안의 값으로 다시 요청하거나 정책 파일을 바꾸세요(감사 로그: {name})."),
+        "unknown": (f"Next: look at the fleet and at {name} before anything else; it is settled when the fleet is read.",
+                    f"다음: 먼저 fleet 상태와 {name}을(를) 확인하세요. fleet을 읽어 결과를 확정합니다."),
+    }.get(status or "", (f"Next: ask again to draw it up anew ({name} is in the audit log).",
+                         f"다음: 다시 요청하면 새로 작성합니다(감사 로그: {name})."))  # fmt: skip
+    return f"- {walk.say(en, ko)}"
 
 
 def _status(seen: Seen) -> str | None:
@@ -81,41 +131,38 @@ def previewed(walk: Walk, body: dict[str, Any]) -> list[str]:
     lines = [
         f"- {told(c.get('field'))}: {told(c.get('before') or '–')} → {told(c.get('after') or '–')}" for c in changes[:8]
     ]
-    before, after = (_cost(walk, body.get(f"cost_{side}")) for side in ("before", "after"))
-    added = body.get("added_cost_usd_per_day")
-    if number(added) is None:
-        money = walk.say("change per day unknown: a price is missing", "하루 변화는 모름: 가격 자료가 없음")
-    elif (number(added) or 0) < 0:
-        money = walk.say("saves {0}", "{0} 절감").format(usd(-(number(added) or 0), walk.lang, walk.say("day", "일")))
-    else:
-        money = walk.say("adds {0}", "{0} 증가").format(usd(added, walk.lang, walk.say("day", "일")))
-    lines.append(
+    lines += [
+        walk.say(f"- Cost, effective: {_money(walk, body)}", f"- 비용(effective): {_money(walk, body)}"),
         walk.say(
-            f"- Cost, effective: {before} → {after} ({money}); prices as of {_at(body)}",
-            f"- 비용(effective): {before} → {after} ({money}); 가격 기준 {_at(body)}",
-        )
-    )
-    replaced = body.get("instances_replaced", 0)
-    lines.append(
-        walk.say(
-            f"- Instances that AWS replaces: {replaced}; launched: {body.get('instances_launched')}; running "
-            f"now: {body.get('instances_total')}",
-            f"- AWS가 교체하는 인스턴스: {replaced}대, 새로 뜨는 인스턴스: {body.get('instances_launched')}대, 현재: "
-            f"{body.get('instances_total')}대",
-        )
-    )
-    lines.append(
+            f"- Instances that AWS replaces: {body.get('instances_replaced', 0)}; launched: "
+            f"{body.get('instances_launched')}; running now: {body.get('instances_total')}",
+            f"- AWS가 교체하는 인스턴스 {body.get('instances_replaced', 0)}대, 새로 뜨는 인스턴스 "
+            f"{body.get('instances_launched')}대, 현재 {body.get('instances_total')}대",
+        ),
         f"- {walk.say('Interruption risk', '중단 위험')}: {level(walk, body.get('risk_before'))} → "
-        f"{level(walk, body.get('risk_after'))}"
-    )
-    return lines + [f"- {walk.say('Note', '주의')}: {told(w)}" for w in texts_of(body, "warnings")[:4]]
+        f"{level(walk, body.get('risk_after'))}",
+    ]
+    return lines + [f"- {walk.say('Note', '주의')}: {plainly(w, walk.lang)}" for w in texts_of(body, "warnings")[:4]]
 
 
-def _cost(walk: Walk, cost: Any) -> str:
-    fields = cost if isinstance(cost, dict) else {}
-    parts = [usd(fields.get(f"{k}_usd_per_hour"), walk.lang) for k in ("effective", "contracted", "list")]
-    return f"{parts[0]} (contracted {parts[1]}, list {parts[2]})"
+def _money(walk: Walk, body: dict[str, Any]) -> str:
+    before, after = (_effective(walk, body.get(f"cost_{side}")) for side in ("before", "after"))
+    return f"{before} → {after} ({moved(walk, body)})"
 
 
-def _at(body: dict[str, Any]) -> str:
-    return moment(body.get("price_as_of"), "en")
+def moved(walk: Walk, body: dict[str, Any]) -> str:
+    """What it adds or saves a day, and over the period asked about."""
+    added = number(body.get("added_cost_usd_per_day"))
+    if added is None:
+        return walk.say("change per day unknown: a price is missing", "하루 변화는 모름: 가격 자료가 없음")
+    amount = usd(abs(added), walk.lang, walk.say("day", "일"))
+    period = walk.question.facets.per
+    if period and period != "day":
+        amount += f" = {in_period(abs(added) / 24, period, walk.lang)}"
+    if round(added, 4) == 0:
+        return walk.say("no change", "변화 없음")
+    return walk.say(f"saves {amount}", f"{amount} 절감") if added < 0 else walk.say(f"adds {amount}", f"{amount} 증가")
+
+
+def _effective(walk: Walk, cost: Any) -> str:
+    return usd((cost if isinstance(cost, dict) else {}).get("effective_usd_per_hour"), walk.lang)

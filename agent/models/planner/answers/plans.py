@@ -5,15 +5,15 @@ from typing import Any
 from agent.models.planner.answers.changes import (
     ARGUMENTS,
     SAFE_STRATEGY,
-    forecast,
     previewed_and_proposed,
     spelled,
     today_types,
 )
 from agent.models.planner.answers.common import fleet_rows, level, rows_of, spot_fleets, trouble, which_fleet
-from agent.models.planner.answers.market import scored
+from agent.models.planner.answers.risk import scored
 from agent.models.planner.answers.outcome import previewed, what_became
-from agent.models.planner.figures import basis, named, number, percent, plain, told, usd
+from agent.models.planner.answers.story import last_write
+from agent.models.planner.figures import basis, named, number, percent, plain, plainly, told, usd
 from agent.models.planner.sizes import diversified
 from agent.models.planner.walk import Walk
 
@@ -54,14 +54,14 @@ def _confirmed(walk: Walk, name: str, arguments: dict[str, Any]) -> list[str]:
                 f"{named(name)}에 제안합니다: {spelled(arguments)}",
             )
         ]
-    return [*what_became(walk, done, named(name)), *forecast(walk, preview)]
+    return what_became(walk, done, named(name))
 
 
 def rollback(walk: Walk) -> list[str]:
     """Back to the values before the last change that the audit log has of a fleet."""
-    if len(walk.question.fleets) != 1 or not walk.question.named.sure:
+    name = _to_go_back(walk)
+    if name is None:
         return which_fleet(walk, "roll back")
-    name = walk.question.fleets[0]
     seen = walk.look("search_audit", text=f"{name} outcome")
     if seen is None:
         return []
@@ -78,6 +78,14 @@ def rollback(walk: Walk) -> list[str]:
             basis(seen.body, walk.lang),
         ]
     return previewed_and_proposed(walk, name, before)
+
+
+def _to_go_back(walk: Walk) -> str | None:
+    """The one fleet named, else the one whose change was proposed last in this conversation."""
+    if walk.question.fleets or walk.question.named.strangers:
+        return walk.question.fleets[0] if len(walk.question.fleets) == 1 and walk.question.named.sure else None
+    last = last_write(walk)
+    return str(last.arguments.get("fleet")) if last is not None else None
 
 
 def _before(entry: dict[str, Any]) -> dict[str, Any]:
@@ -99,12 +107,7 @@ def advice(walk: Walk) -> list[str]:
     rows, money = fleet_rows(walk), walk.look("report_costs")
     if rows is None or money is None:
         return []
-    lines = [
-        walk.say(
-            "**What I would look at, in this order (a plan, not a change):**",
-            "**살펴볼 순서 (계획이며 변경이 아닙니다):**",
-        )
-    ]
+    lines = [walk.say("**In this order (a plan, not a change):**", "**이 순서로 보세요 (계획이며 변경이 아닙니다):**")]
     for name in spot_fleets(rows)[:3]:
         row = next(r for r in rows if r.get("name") == name)
         if row.get("risk") in {"high", "medium", "unknown"}:
@@ -141,7 +144,7 @@ def _saving_advice(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
     good.sort(key=lambda r: -(number(r.get("potential_usd_per_hour")) or 0))
     return [
         f"- {named(r.get('fleet'))}: {usd(r.get('potential_usd_per_hour'), walk.lang)} "
-        f"{walk.say('possible, effective', '절감 가능(effective)')} — {told(r.get('potential_note') or '')}"
+        f"{walk.say('possible, effective', '절감 가능(effective)')} — {plainly(r.get('potential_note') or '', walk.lang)}"
         for r in good[:3]
     ]
 
@@ -156,10 +159,13 @@ def _advise_one(walk: Walk, name: str) -> list[str]:
     today = today_types(fleet.body)
     wide = list(diversified(today))
     if not isinstance(fleet.body.get("mix"), dict) or not number(fleet.body.get("spot")):
+        money = walk.look("report_costs")
+        row = next((r for r in rows_of(money.body, "fleets") if r.get("fleet") == name), {}) if money else {}
+        why = plainly(row.get("potential_note") or "", walk.lang)
         lines.append(
             walk.say(
-                "It runs no spot, so there is no interruption risk to spread.",
-                "spot이 없어 분산할 중단 위험이 없습니다.",
+                f"**Leave it: it runs no spot, so there is no interruption risk to spread.** {why}",
+                f"**그대로 두세요. spot이 없어 분산할 중단 위험이 없습니다.** {why}",
             )
         )
         return lines

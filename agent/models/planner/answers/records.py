@@ -1,15 +1,19 @@
 """What the audit log says: what was done, when, by whom, why. Text in it that others wrote stays quoted."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.models.planner.answers.common import rows_of, trouble
+from agent.models.planner.answers.story import KINDS, stories, told_story
 from agent.models.planner.conversation import Seen
 from agent.models.planner.figures import basis, moment, named, number, told
 from agent.models.planner.walk import Walk
 
 _SHOWN = 8
-_DULL = frozenset(["model-turn", "tool-call", "run", "conversation", "question", "message"])
+_DULL = frozenset(
+    ["model-turn", "tool-call", "run", "conversation", "question", "message", "session-started", "session-finished"]
+)
 """kinds that say that somebody asked, not that something happened"""
 _TOPICS = (
     (r"interrupt|reclaim|evict|notice|\bdied\b|went down|중단|회수|죽", "notice"),
@@ -25,44 +29,114 @@ _TOPICS = (
 
 
 def audit(walk: Walk) -> list[str]:
-    """Entries about what was asked; when there are none, the nearest that there are."""
-    queries = _queries(walk)
-    answers = [walk.look("search_audit", text=query) for query in queries]
-    seen = [a for a in answers if a is not None]
-    if len(seen) < len(answers):
+    """What was asked, as the log tells it: changes from who asked to how they ended, notices one by one."""
+    seen = walk.look("search_audit", text=_about(walk))
+    if seen is not None and not seen.ok:
+        return [trouble(walk, seen, walk.say("audit log", "감사 로그"))]
+    topic = _topic(walk)
+    told_one = stories(walk) if topic not in _EVENTS or not topic else []
+    if seen is None or told_one is None:
         return []
-    failed = next((a for a in seen if not a.ok), None)
-    if failed is not None:
-        return [trouble(walk, failed, walk.say("audit log", "감사 로그"))]
-    found = [(query, a, entries) for query, a in zip(queries, seen, strict=True) if (entries := _telling(a.body))]
-    if not found:
-        return [*_nothing(walk, seen[0])]
-    narrow = not _wide(walk)
-    query, first, entries = found[0]
-    if not narrow:
-        entries = _together([e for _, _, e in found])
-        query = ", ".join(q for q, _, _ in found)
-    return _told(walk, first, query, entries, asked=query == queries[0] or not narrow, tried=queries[0])
+    events = _recent(walk, seen, _telling(seen.body)) if topic in {*_EVENTS, ""} else []
+    events = [e for e in events if str(e.get("kind")) not in KINDS]
+    chosen = [s for s in told_one if _fits(s, topic) and _is_recent(walk, seen, s)]
+    if not chosen and not events:
+        return _nothing(walk, seen)
+    shown = walk.question.facets.count or _SHOWN
+    lines = [*_found_head(walk, len(chosen), len(events)), *(told_story(walk, s) for s in chosen[:shown])]
+    lines += [_entry(walk, e) for e in events[: max(1, shown - len(chosen[:shown]))]]
+    if len(chosen) + len(events) > shown:
+        lines.append(walk.say("More: `spotwarden audit show`", "더 보기: `spotwarden audit show`"))
+    return [*lines, _only_ours(walk), basis(seen.body, walk.lang)]
+
+
+_EVENTS = frozenset(["notice", "rebalance", "round"])
+
+
+def _about(walk: Walk) -> str:
+    """The search beside the stories: a kind of event, or what changed."""
+    topic = _topic(walk)
+    subject = (*walk.question.found.instance_ids, *walk.question.fleets, "")[0]
+    word = topic if topic in _EVENTS else "notice" if not topic else "outcome"
+    return f"{subject} {word}".strip()
+
+
+def _fits(story: dict[str, Any], topic: str) -> bool:
+    verdict = story.get("decision", {}).get("verdict")
+    answer = story.get("approval", {}).get("answer")
+    kind = " ".join(str(story.get(k, {}).get("kind") or "") for k in ("proposal", "outcome"))
+    return {
+        "approval": "approval" in story,
+        "decision": verdict == "deny" or answer == "deny" or "refused" in story,
+        "outcome": "outcome" in story or "approval" in story,
+        "restore-checkpoint": "restore" in kind,
+        "replace-instances": "replace" in kind,
+    }.get(topic, True)
+
+
+def _is_recent(walk: Walk, seen: Seen, story: dict[str, Any]) -> bool:
+    at = [part["at"] for part in story.values() if isinstance(part, dict) and part.get("at")]
+    return bool(_recent(walk, seen, [{"at": max(at, default=None)}]))
+
+
+def _recent(walk: Walk, seen: Seen, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of the span asked about; all when it names none or the time cannot be read."""
+    hours = walk.question.found.window_hours
+    try:
+        now = datetime.fromisoformat(str(seen.body.get("as_of")))
+        return [r for r in rows if not hours or now - datetime.fromisoformat(str(r["at"])) <= timedelta(hours=hours)]
+    except (KeyError, TypeError, ValueError):
+        return rows
+
+
+def _found_head(walk: Walk, changes: int, events: int) -> list[str]:
+    parts = []
+    if changes:
+        parts.append(walk.say(f"{changes} proposal(s)", f"제안 {changes}건"))
+    if events:
+        parts.append(walk.say(f"{events} event(s)", f"사건 {events}건"))
+    both = ", ".join(parts)
+    return [walk.say(f"**The audit log has {both}, newest first:**", f"**감사 로그에 {both}, 최신순:**")]
+
+
+def _only_ours(walk: Walk) -> str:
+    return walk.say(
+        "Only what went through spotwarden is in this log; other people's changes are in CloudTrail.",
+        "이 로그에는 spotwarden을 거친 일만 있습니다. 다른 변경은 CloudTrail에 있습니다.",
+    )
 
 
 def _nothing(walk: Walk, seen: Seen) -> list[str]:
     searched = plain_count(seen.body.get("searched"))
     return [
         walk.say(
-            f"The audit log has no entry about that ({searched} entries searched). If something changed, it "
-            "was not done "
-            "through spotwarden; CloudTrail would tell who did it.",
-            f"감사 로그에 관련 기록이 없습니다(검색한 기록 {searched}건). 무언가 바뀌었다면 spotwarden이 한 "
-            "것이 아니며 "
-            "CloudTrail에서 확인할 수 있습니다.",
+            f"**Nothing: the audit log has no {_what(walk)['en']}** ({searched} entries searched). If something "
+            "changed, it was not done through spotwarden; CloudTrail would tell who did it.",
+            f"**없습니다. 감사 로그에 {_what(walk)['ko']} 기록이 없습니다**(검색한 기록 {searched}건). 무언가 바뀌었다면 "
+            "spotwarden이 한 것이 아니며 CloudTrail에서 확인할 수 있습니다.",
         ),
         basis(seen.body, walk.lang),
     ]
 
 
-def _wide(walk: Walk) -> bool:
-    """Whether everything that happened is asked for, not one kind of thing."""
-    return _topic(walk) == ""
+def _what(walk: Walk) -> dict[str, str]:
+    """What was looked for, in words."""
+    words = {
+        "notice": ("interruption notice", "중단 알림"),
+        "rebalance": ("rebalance recommendation", "재조정 신호"),
+        "round": ("autonomous round", "자율 실행"),
+        "approval": ("approval", "승인"),
+        "decision": ("denial", "거부"),
+        "outcome": ("change", "변경"),
+        "restore-checkpoint": ("restore", "복원"),
+        "replace-instances": ("replacement", "교체"),
+        "proposal": ("proposal", "제안"),
+    }.get(_topic(walk), ("change or interruption", "변경이나 중단"))
+    of = ", ".join(named(n) for n in walk.question.fleets[:3])
+    recent = walk.question.found.window_hours is not None
+    en = words[0] + (f" of {of}" if of else "") + (" in that time" if recent else "")
+    ko = (f"{of}의 " if of else "") + ("그 기간의 " if recent else "") + words[1]
+    return {"en": en, "ko": ko}
 
 
 def _topic(walk: Walk) -> str:
@@ -70,56 +144,8 @@ def _topic(walk: Walk) -> str:
     return next((word for pattern, word in _TOPICS if re.search(pattern, text)), "")
 
 
-def _queries(walk: Walk) -> list[str]:
-    """From the narrowest to the widest; every word must occur, so few words."""
-    topic = _topic(walk)
-    subject = (*walk.question.fleets, *walk.question.found.instance_ids, "")[0]
-    topics = [topic] if topic else ["outcome", "notice", "approval", "proposal"]
-    more = [f"{subject} outcome", subject] if subject else ["outcome"]
-    return list(dict.fromkeys(q for q in (*(f"{subject} {t}".strip() for t in topics), *more) if q))[:5]
-
-
-def _together(lists: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Entries of several searches, each once, newest first."""
-    by_seq = {int(number(e.get("seq")) or 0): e for entries in lists for e in entries}
-    return [by_seq[seq] for seq in sorted(by_seq, reverse=True)]
-
-
 def _telling(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [e for e in rows_of(body, "entries") if str(e.get("kind")) not in _DULL]
-
-
-def _told(walk: Walk, seen: Seen, query: str, entries: list[dict[str, Any]], *, asked: bool, tried: str) -> list[str]:
-    total, searched = plain_count(len(entries)), plain_count(seen.body.get("searched"))
-    lines = []
-    if not asked:
-        lines.append(
-            walk.say(
-                f"Nothing matches “{told(tried)}”; the nearest that the audit log has:",
-                f"“{told(tried)}”에 맞는 기록은 없고, 가장 가까운 기록입니다:",
-            )
-        )
-    lines.append(
-        walk.say(
-            f"**Audit log, “{told(query)}”**: {total} entries found, {searched} searched; newest first:",
-            f"**감사 로그 “{told(query)}”**: {searched}건 중 {total}건, 최신순:",
-        )
-    )
-    lines += [_entry(walk, entry) for entry in entries[:_SHOWN]]
-    if len(entries) > _SHOWN:
-        lines.append(
-            walk.say(
-                f"… {len(entries) - _SHOWN} more: `spotwarden audit show`",
-                f"… 외 {len(entries) - _SHOWN}건: `spotwarden audit show`",
-            )
-        )
-    lines.append(
-        walk.say(
-            "Only what went through spotwarden is in this log; other people's changes are in CloudTrail.",
-            "이 로그에는 spotwarden을 거친 일만 있습니다. 다른 변경은 CloudTrail에 있습니다.",
-        )
-    )
-    return [*lines, basis(seen.body, walk.lang)]
 
 
 def _entry(walk: Walk, entry: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
-"""Checkpoints: how old, what would be lost, restoring one, how often to save; and replacing instances."""
+"""Checkpoints: how old, what would be lost, restoring one; and replacing instances."""
 
-import math
 import re
 from typing import Any
 
@@ -15,11 +14,12 @@ from agent.models.planner.answers.common import (
     which_fleet,
 )
 from agent.models.planner.answers.outcome import what_became
-from agent.models.planner.figures import basis, moment, named, number, percent, plain, span, told
+from agent.models.planner.figures import basis, moment, named, number, percent, plainly, span, told
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
-_SHOWN = 5
+_SHOWN = 2
+_MANY = 10
 
 
 def checkpoints(walk: Walk) -> list[str]:
@@ -29,12 +29,44 @@ def checkpoints(walk: Walk) -> list[str]:
         return []
     if not names:
         return which_fleet(walk, "look for checkpoints of")
-    lines: list[str] = []
-    for name in names:
-        seen = walk.look("list_checkpoints", fleet=name)
-        if seen is not None:
-            lines += _stored(walk, name, seen.body) if seen.ok else [trouble(walk, seen, named(name))]
-    return lines
+    looked = [(name, walk.look("list_checkpoints", fleet=name)) for name in names]
+    found = [(name, seen) for name, seen in looked if seen is not None]
+    lines = _broken(walk, [(n, s.body) for n, s in found if s.ok]) if _doubts(walk) else []
+    for name, seen in found:
+        if seen.ok:
+            lines += stored(walk, name, seen.body, shown=None if len(found) == 1 else 1)
+    without = [(name, seen) for name, seen in found if not seen.ok]
+    if len(without) > 1 and len({s.hint for _, s in without}) == 1:
+        hint = plainly(without[0][1].hint, walk.lang)
+        lines.append(
+            walk.say(
+                f"- No checkpoint store: {listed(walk, [n for n, _ in without])} — {hint}",
+                f"- checkpoint 저장소 없음: {listed(walk, [n for n, _ in without])} — {hint}",
+            )
+        )
+        return lines
+    return lines + [trouble(walk, seen, named(name)) for name, seen in without]
+
+
+def _doubts(walk: Walk) -> bool:
+    doubt = r"corrupt|broken|damag|valid|intact|whole|healthy|complete|\bok\b|깨진|깨졌|손상|온전|멀쩡|유효|정상"
+    return re.search(doubt, walk.question.text.lower()) is not None
+
+
+def _broken(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Yes or no first, when it is asked whether any is broken."""
+    bad = [
+        f"{named(row.get('checkpoint_id'))} ({named(name)}): {plainly(row.get('problem') or '?', walk.lang)}"
+        for name, body in bodies
+        for row in rows_of(body, "checkpoints")
+        if not row.get("whole")
+    ]
+    if not bad:
+        return [walk.say("**None is broken, by size and manifest.**", "**크기와 manifest로 보아 손상된 것은 없습니다.**")]
+    return [
+        walk.say(f"**{len(bad)} is not whole and is never restored:** ", f"**온전하지 않은 것 {len(bad)}개(복원에 쓰지 않음):** ")
+        + "; ".join(bad[:4])
+    ]
 
 
 def _checkpointed(walk: Walk) -> list[str] | None:
@@ -46,7 +78,8 @@ def _checkpointed(walk: Walk) -> list[str] | None:
     return None if rows is None else spot_fleets(rows)
 
 
-def _stored(walk: Walk, name: str, body: dict[str, Any]) -> list[str]:
+def stored(walk: Walk, name: str, body: dict[str, Any], shown: int | None = None) -> list[str]:
+    """How old the newest whole checkpoint is; with it the newest few, or all that were asked for."""
     rows = rows_of(body, "checkpoints")
     newest, age = body.get("newest_whole"), body.get("age_seconds")
     if newest is None:
@@ -65,11 +98,12 @@ def _stored(walk: Walk, name: str, body: dict[str, Any]) -> list[str]:
             ),
         )
     lines = [head]
-    for row in rows[:_SHOWN]:
+    most = shown or walk.question.facets.count or (_MANY if walk.question.facets.detail else _SHOWN)
+    for row in rows[:most]:
         state = (
             walk.say("whole", "온전함")
             if row.get("whole")
-            else f"{walk.say('not whole', '손상')}: {told(row.get('problem') or '?')}"
+            else f"{walk.say('not whole', '손상')}: {plainly(row.get('problem') or '?', walk.lang)}"
         )
         checked = (
             walk.say("checksums compared", "체크섬 확인")
@@ -83,7 +117,7 @@ def _stored(walk: Walk, name: str, body: dict[str, Any]) -> list[str]:
             f"{state} ({checked})"
         )
     total = int(number(body.get("checkpoints_total")) or len(rows))
-    if total > _SHOWN:
+    if total > most:
         lines.append(walk.say(f"… {total} in all", f"… 모두 {total}개"))
     return [*lines, basis(body, walk.lang), ""]
 
@@ -105,14 +139,14 @@ def restore(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
                 "There is nothing to restore: no whole checkpoint. Nothing was proposed.",
                 "복원할 온전한 checkpoint가 없어 아무것도 제안하지 않았습니다.",
             ),
-            *_stored(walk, names[0], seen.body),
+            *stored(walk, names[0], seen.body),
         ]
     if walk.question.mood == "what-if":
         hint = walk.say(
             f"Say “restore {names[0]} from its last checkpoint” and I propose it.",
             f"“{names[0]}을(를) 마지막 checkpoint에서 복원해줘”라고 하면 제안합니다.",
         )
-        return [*_stored(walk, names[0], seen.body), hint]
+        return [*stored(walk, names[0], seen.body), hint]
     done = walk.propose("restore_checkpoint", fleet=names[0], checkpoint_id=wanted)
     if done is None:
         return [
@@ -132,7 +166,17 @@ def _wanted_checkpoint(walk: Walk, rows: list[dict[str, Any]]) -> str | None:
     """The checkpoint named in the question, exactly as the store has it; None = the newest whole one."""
     text = normal(walk.question.text)
     ids = sorted((str(r.get("checkpoint_id")) for r in rows), key=len, reverse=True)
-    return next((i for i in ids if normal(i) in text), walk.question.found.checkpoint_id)
+    exact = next((i for i in ids if normal(i) in text), walk.question.found.checkpoint_id)
+    if exact is None and re.search(_ONE_BEFORE, text):
+        whole = [str(r.get("checkpoint_id")) for r in rows if r.get("whole")]
+        return whole[1] if len(whole) > 1 else None
+    return exact
+
+
+_ONE_BEFORE = (
+    r"before (?:the )?(?:last|latest|newest)|second (?:to )?(?:last|latest|newest)|\bprevious\b|one before|penultimate"
+    r"|직전|그\s?전|바로\s?전|이전|두\s?번째"
+)
 
 
 def replace(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
@@ -195,155 +239,3 @@ def _whole_id(written: str, there: list[str], *, cut: bool) -> str | None:
         return begins[0]
     whole = re.fullmatch(r"i-[0-9a-f]{8}|i-[0-9a-f]{17}", written)
     return written if whole and not begins and cut else None
-
-
-# how often to save
-
-
-def interval(walk: Walk) -> list[str]:
-    """Young's interval for the numbers given; a table over mean times between interruptions when that is unknown."""
-    text = normal(walk.question.text)
-    save, every, between = _save_seconds(text), _every_seconds(text), _between_seconds(text)
-    lines = [
-        walk.say(
-            "Young/Daly, first order: τ = √(2·δ·M) — δ = time to save, M = mean time between interruptions of the job.",
-            "Young/Daly 1차식: τ = √(2·δ·M) — δ = 저장 시간, M = 작업의 평균 중단 간격.",
-        )
-    ]
-    if save is None:
-        lines.append(
-            walk.say(
-                "How long does one save take? With δ (for example “saving takes 90 seconds”) I compute the interval.",
-                "저장 한 번에 얼마나 걸리나요? δ를 알려 주시면(예: “저장 90초”) 간격을 계산합니다.",
-            )
-        )
-        return lines + _own_checkpoints(walk)
-    known = between is not None
-    lines += _table(walk, save, every, [between] if between is not None else [6 * 3600.0, 24 * 3600.0, 80 * 3600.0])
-    if not known:
-        lines.append(
-            walk.say(
-                "M is not known here, so the table shows three; measure M from your own interruptions (100 / "
-                "interruptions per 100 instance-hours, divided by the instances whose loss stops the job).",
-                (
-                    "M은 모르므로 세 값으로 보여 드립니다. 실제 중단 기록으로 M을 재세요(인스턴스 100시간당 중단 "
-                    "횟수로 100을 나누고, 멈추면 작업이 서는 인스턴스 수로 다시 나눔)."
-                ),
-            )
-        )
-    if every is not None:
-        lines.append(_verdict(walk, save, every, between))
-    lines.append(
-        walk.say(
-            "A two-minute interruption notice saves work only when a save fits into it and the notice "
-            "arrives: it is best effort.",
-            "중단 2분 전 알림은 저장이 그 안에 끝나고 알림이 올 때만 도움이 됩니다. 알림은 보장되지 않습니다.",
-        )
-    )
-    return lines + _own_checkpoints(walk)
-
-
-def _table(walk: Walk, save: float, every: float | None, betweens: list[float]) -> list[str]:
-    shown_every = span(every, walk.lang) if every else ""
-    extra = walk.say(f" lost at {shown_every} |", f" {shown_every} 간격 손실 |") if every else ""
-    lines = [
-        "",
-        walk.say("| M | best interval τ | lost at τ |", "| M | 최적 간격 τ | τ에서의 손실 |") + extra,
-        "|---:|---:|---:|" + ("---:|" if every else ""),
-    ]
-    for between in betweens:
-        best = math.sqrt(2 * save * between)
-        minutes = f"{plain(round(best / 60, 1), walk.lang)} {walk.say('min', '분')}"
-        row = f"| {span(between, walk.lang)} | {minutes} | {percent(_waste(save, best, between), walk.lang)} |"
-        lines.append(row + (f" {percent(_waste(save, every, between), walk.lang)} |" if every else ""))
-    lines.append(
-        walk.say(
-            "(lost = δ/T + T/(2·M): saving plus work done twice; pure arithmetic, source: the numbers you gave)",
-            "(손실 = δ/T + T/(2·M): 저장 시간과 다시 하는 작업; 주신 숫자로 한 산술)",
-        )
-    )
-    return [*lines, ""]
-
-
-def _waste(save: float, every: float, between: float) -> float:
-    return save / every + every / (2 * between)
-
-
-def _verdict(walk: Walk, save: float, every: float, between: float | None) -> str:
-    """The interval asked about is best when M = T² / (2·δ)."""
-    fitting = every * every / (2 * save)
-    if between is None:
-        return walk.say(
-            f"Every {span(every, 'en')} is the best interval only if M is about {span(fitting, 'en')}; with "
-            "more frequent interruptions save more often.",
-            (
-                f"{span(every, 'ko')} 간격은 M이 약 {span(fitting, 'ko')}일 때 맞습니다. 중단이 더 잦으면 더 "
-                "자주 저장하세요."
-            ),
-        )
-    best = math.sqrt(2 * save * between)
-    if abs(best - every) <= 0.25 * best:
-        return walk.say("The interval fits.", "지금 간격이 적절합니다.")
-    often = (
-        walk.say("Save more often.", "더 자주 저장하세요.")
-        if every > best
-        else walk.say("Saving less often would do.", "더 드물게 저장해도 됩니다.")
-    )
-    return f"{often} ({span(every, walk.lang)} → {plain(round(best / 60, 1), walk.lang)} {walk.say('min', '분')})"
-
-
-def _own_checkpoints(walk: Walk) -> list[str]:
-    """What the named fleet's store says beside the formula."""
-    lines: list[str] = []
-    for name in walk.question.fleets[:2]:
-        seen = walk.look("list_checkpoints", fleet=name)
-        if seen is not None:
-            lines += ["", *(_stored(walk, name, seen.body) if seen.ok else [trouble(walk, seen, named(name))])]
-    return lines
-
-
-_UNIT = r"\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|초|분|시간|일)(?![a-z])"
-_LONG = {"s": 1.0, "초": 1.0, "m": 60.0, "분": 60.0, "h": 3600.0, "시": 3600.0, "d": 86_400.0, "일": 86_400.0}
-_SAVE = (
-    rf"(?:δ|delta|save time|saving time)\s*(?:=|is|of|:)?\s*(\d+(?:\.\d+)?){_UNIT}",
-    rf"(?:sav(?:e|es|ing)|writ(?:e|es|ing)|dump(?:s|ing)?|저장|기록)[^.?\d]{{0,30}}?(\d+(?:\.\d+)?){_UNIT}",
-    rf"(?:takes?|costs?|needs?|lasts?)\s*(?:about |around |us |~)?(\d+(?:\.\d+)?){_UNIT}",
-    rf"(\d+(?:\.\d+)?){_UNIT}\s*(?:to save|to write|per (?:save|checkpoint)|(?:이|가)?\s*(?:걸려|걸리|소요|짜리))",
-)
-_EVERY = (
-    rf"(?:every|each|interval(?: of| is)?|간격(?:은|이)?|주기(?:는|가)?)\s*(\d+(?:\.\d+)?){_UNIT}",
-    rf"(\d+(?:\.\d+)?){_UNIT}\s*(?:마다|간격|주기|에 한\s?번|interval|intervals|cadence)",
-    r"(?:every|each)\s+()(hour|day|minute)",
-    r"()(매시간|매일|매분)",
-)
-_BETWEEN = (
-    rf"(?:mtbf|mtbi|mtti|\bm)\s*(?:=|is|of|:|가|이)?\s*(\d+(?:\.\d+)?){_UNIT}",
-    rf"(?:interrupt\w*|preempt\w*|fail\w*|reclaim\w*|evict\w*)[^.?\d]{{0,25}}every\s*(\d+(?:\.\d+)?){_UNIT}",
-    rf"(?:중단|인터럽)[^.?\d]{{0,15}}(\d+(?:\.\d+)?){_UNIT}\s*(?:마다|에 한)",
-    rf"(?:평균\s?중단\s?간격|중단\s?간격)[^.?\d]{{0,6}}(\d+(?:\.\d+)?){_UNIT}",
-)
-
-
-def _between_seconds(text: str) -> float | None:
-    return _length(_BETWEEN, text)
-
-
-def _every_seconds(text: str) -> float | None:
-    for pattern in _BETWEEN:
-        text = re.sub(pattern, " ", text)
-    return _length(_EVERY, text)
-
-
-def _save_seconds(text: str) -> float | None:
-    for pattern in (*_BETWEEN, *_EVERY):
-        text = re.sub(pattern, " ", text)
-    return _length(_SAVE, text)
-
-
-def _length(patterns: tuple[str, ...], text: str) -> float | None:
-    for pattern in patterns:
-        if found := re.search(pattern, text):
-            unit = found.group(2).removeprefix("매")
-            seconds = float(found.group(1) or 1) * _LONG[unit[0]]
-            return seconds if seconds > 0 else None
-    return None

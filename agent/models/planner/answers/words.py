@@ -2,9 +2,8 @@
 
 import re
 
-from agent.models.planner.answers.common import rows_of
+from agent.models.planner.answers.common import rows_of, which_fleet
 from agent.models.planner.figures import basis, named, percent, usd
-from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
 
@@ -39,26 +38,79 @@ def help_text(walk: Walk) -> list[str]:
 
 
 def thanks(walk: Walk) -> list[str]:
+    if re.search(r"thank|thx|cheers|고마|고맙|감사|수고", walk.question.text.lower()):
+        return [walk.say("You are welcome.", "천만에요. 더 궁금한 것이 있으면 물어보세요.")]
     return [
         walk.say(
-            "I am here. Ask about money, fleets, prices, interruption risk, checkpoints or the audit log.",
-            "네. 비용, fleet, 가격, 중단 위험, checkpoint, 감사 로그에 대해 물어보세요.",
+            "Hello. Ask about money, fleets, prices, interruption risk, checkpoints or the audit log.",
+            "안녕하세요. 비용, fleet, 가격, 중단 위험, checkpoint, 감사 로그에 대해 물어보세요.",
+        )
+    ]
+
+
+def identity(walk: Walk) -> list[str]:
+    return [
+        walk.say(
+            "I am spotwarden's offline planner: rules, no language model. I read this AWS account with tools, answer from "
+            "what they say, and propose changes that policy and people decide on. “help” shows what you can ask.",
+            "저는 spotwarden의 오프라인 플래너입니다. 언어 모델이 아니라 규칙으로 동작합니다. 도구로 이 AWS 계정을 읽어 답하고, "
+            "변경은 제안만 하며 결정은 정책과 사람이 합니다. “도움말”이라고 하면 질문 예를 보여 드립니다.",
+        )
+    ]
+
+
+def halt(walk: Walk) -> list[str]:
+    return [
+        walk.say(
+            "**To stop every change at once: F8 in the app, or `spotwarden run --stop`.** That sets the kill switch; nothing "
+            "is applied while it is on, interruption answers included. I cannot set it from the chat, and I change nothing "
+            "without a proposal. A proposal that waits expires by itself.",
+            "**모든 변경을 즉시 멈추려면 앱에서 F8 또는 `spotwarden run --stop`을 쓰세요.** 킬 스위치가 켜지고, 켜져 있는 동안 "
+            "중단 대응을 포함해 아무것도 적용되지 않습니다. 채팅에서는 켤 수 없으며, 저는 제안 없이 바꾸지 않습니다. 대기 중인 "
+            "제안은 스스로 만료됩니다.",
+        )
+    ]
+
+
+def utilisation(walk: Walk) -> list[str]:
+    return [
+        walk.say(
+            "**Unknown: no tool here reads CPU, memory or traffic, so I cannot say whether anything is idle or too large.** "
+            "AWS Compute Optimizer or CloudWatch tells; what I can tell is cost, purchase mix, risk and checkpoints.",
+            "**모릅니다. CPU·메모리·트래픽을 읽는 도구가 없어 유휴이거나 과다한지 알 수 없습니다.** AWS Compute Optimizer나 "
+            "CloudWatch에서 확인하세요. 저는 비용, 구매 구성, 위험, checkpoint를 알려 드릴 수 있습니다.",
+        )
+    ]
+
+
+def offtopic(walk: Walk) -> list[str]:
+    return [
+        walk.say(
+            "I cannot help with that: I only know this account's spot fleets, their cost, prices, risk, checkpoints and audit "
+            "log. Try “where is the money?” or “which fleet is riskiest?”.",
+            "그것은 도와드릴 수 없습니다. 이 계정의 spot fleet, 비용, 가격, 위험, checkpoint, 감사 로그만 압니다. “돈이 어디로 "
+            "나가?”, “제일 위험한 fleet은?”처럼 물어보세요.",
         )
     ]
 
 
 def not_understood(walk: Walk) -> list[str]:
     """Said plainly, with what can be asked instead."""
+    strangers = walk.question.named.strangers
     return [
+        *(which_fleet(walk, "look at") if strangers and walk.question.names_known else []),
         walk.say(
-            "I cannot answer that: I understood no question about fleets, cost, prices, risk, checkpoints or history.",
-            (
-                "그 질문에는 답할 수 없습니다. fleet, 비용, 가격, 위험, checkpoint, 기록에 관한 질문을 "
-                "알아듣지 못했습니다."
-            ),
+            "I did not understand that, so I looked nothing up and changed nothing. I can answer for example:\n"
+            "- “where is the money?”, “what could we save?”, “how risky is ml-train?”, “prices of g5.xlarge, last 7 days”\n"
+            "- “how old is the last checkpoint of ml-train?”, “what happens if us-east-1a goes down?”, “who changed batch?”\n"
+            "- “what if web-canary were 70% spot?” (preview only), “set web-canary base to 4” (a proposal)\n"
+            "“help” shows more.",
+            "질문을 이해하지 못해 조회도 변경도 하지 않았습니다. 예를 들어 이렇게 물어보세요.\n"
+            "- “돈이 어디로 나가?”, “얼마나 아낄 수 있어?”, “ml-train 위험해?”, “지난 7일 g5.xlarge 가격”\n"
+            "- “ml-train 마지막 checkpoint 언제야?”, “us-east-1a가 죽으면?”, “누가 batch 바꿨어?”\n"
+            "- “web-canary spot 70%로 하면?”(미리 보기), “web-canary base 4로 바꿔줘”(제안)\n"
+            "“도움말”이라고 하면 더 보여 드립니다.",
         ),
-        "",
-        *help_text(walk),
     ]
 
 
@@ -136,17 +188,13 @@ def autonomy(walk: Walk) -> list[str]:
 def policy(walk: Walk) -> list[str]:
     return [
         walk.say(
-            "Policies decide every change: deny beats ask beats allow, and what no policy covers is denied. "
-            "They are read from the file given with `--policy`, "
-            "else the project's, else your configuration's, else observe only. `spotwarden policy explain` "
-            "reads yours in prose, `policy validate` checks it. "
-            "From the chat they can be neither read nor changed; each proposal shows the clauses that spoke.",
-            "모든 변경은 정책이 결정합니다: deny > ask > allow, 정책이 없으면 거부됩니다. `--policy` 파일, "
-            "프로젝트, 사용자 설정 순으로 읽고, 없으면 "
-            "관찰만 합니다. "
-            "`spotwarden policy explain`이 풀어서 설명하고 `policy validate`가 검사합니다. 채팅에서는 "
-            "정책을 읽거나 바꿀 수 없으며, 제안마다 "
-            "적용된 조항이 표시됩니다.",
+            "**Every change goes through the policy file: deny beats ask beats allow, and what no policy names is denied.** "
+            "Without a question I do nothing; only fleets in `mode: autonomous` are changed without a person, inside their "
+            "limits. From the chat a policy can be neither read nor changed: `spotwarden policy explain` reads yours in "
+            "prose, and each proposal shows the clauses that spoke.",
+            "**모든 변경은 정책 파일이 결정합니다: deny > ask > allow, 정책에 없는 것은 거부됩니다.** 사람 없이 바뀌는 것은 "
+            "`mode: autonomous`인 fleet뿐이며 그 한도 안에서만입니다. 채팅에서는 정책을 읽거나 바꿀 수 없습니다. "
+            "`spotwarden policy explain`이 정책을 풀어서 보여 주고, 제안마다 적용된 조항이 표시됩니다.",
         )
     ]
 
@@ -155,18 +203,13 @@ def unsupported(walk: Walk) -> list[str]:
     """What no tool does, with the nearest that can be done."""
     return [
         walk.say(
-            "I cannot do that: no tool here deletes or terminates, creates fleets, buys commitments, changes "
-            "IAM or injects interruptions, so nothing was proposed. "
-            "What I can propose: on-demand base and spot share, allocation strategy, instance types, desired "
-            "capacity (“scale batch to 0” is one), replacing named "
-            "instances, restoring a checkpoint. To see a recovery without risk, run `spotwarden demo`; on a "
-            "real account AWS Fault Injection Service does it.",
-            "그 일은 할 수 없습니다. 삭제·종료, fleet 생성, 약정 구매, IAM 변경, 중단 주입을 하는 도구가 "
-            "없어 아무것도 제안하지 않았습니다. 제안할 수 있는 것: "
-            "온디맨드 base와 "
-            "spot 비율, allocation strategy, 인스턴스 타입, desired capacity(예: “batch 0대로”), 지정한 인스턴스 교체, "
-            "checkpoint 복원. 복구를 안전하게 보려면 "
-            "`spotwarden demo`, 실제 계정에서는 AWS Fault Injection Service를 쓰세요.",
+            "**I cannot do that, and nothing was proposed:** no tool here deletes or terminates, creates fleets, buys "
+            "commitments, changes IAM or injects interruptions. What I can propose: on-demand base, spot share, allocation "
+            "strategy, instance types, desired capacity, replacing named instances, restoring a checkpoint. To see a "
+            "recovery without risk, run `spotwarden demo`.",
+            "**그 일은 할 수 없고 아무것도 제안하지 않았습니다.** 삭제·종료, fleet 생성, 약정 구매, IAM 변경, 중단 주입을 하는 "
+            "도구가 없습니다. 제안할 수 있는 것: 온디맨드 base, spot 비율, allocation strategy, 인스턴스 타입, desired capacity, "
+            "지정한 인스턴스 교체, checkpoint 복원. 복구를 안전하게 보려면 `spotwarden demo`를 쓰세요.",
         )
     ]
 
@@ -227,114 +270,3 @@ def decline(walk: Walk) -> list[str]:
             "알겠습니다. 제안하지 않았고 아무것도 바뀌지 않았습니다.",
         )
     ]
-
-
-_GLOSSARY = (
-    (
-        r"price-capacity",
-        (
-            "**price-capacity-optimized**: EC2 takes spot from the pools with the most spare capacity among "
-            "the cheap ones; AWS recommends it."
-        ),
-        "**price-capacity-optimized**: 싼 풀 중 여유 용량이 가장 많은 풀에서 spot을 받습니다. AWS 권장 전략입니다.",
-    ),
-    (
-        r"(?<!price-)capacity-optimi",
-        "**capacity-optimized**: spot comes from the pools with the most spare capacity, whatever their price.",
-        "**capacity-optimized**: 가격과 무관하게 여유 용량이 가장 많은 풀에서 spot을 받습니다.",
-    ),
-    (
-        r"lowest-price",
-        "**lowest-price**: the cheapest pools, which run out first; interrupted most.",
-        "**lowest-price**: 가장 싼 풀을 쓰며 먼저 고갈되어 중단이 가장 잦습니다.",
-    ),
-    (
-        r"rebalance|재조정",
-        (
-            "**Rebalance recommendation**: EC2 says that an instance is at elevated risk, before the "
-            "interruption notice; evidence, not an order."
-        ),
-        "**Rebalance recommendation**: 중단 알림 전에 위험이 높아졌다는 EC2의 신호입니다. 명령이 아니라 근거입니다.",
-    ),
-    (
-        r"interruption notice|중단\s?알림",
-        "**Interruption notice**: EC2 takes a spot instance back; the notice comes two minutes before, best effort.",
-        "**Interruption notice**: EC2가 spot 인스턴스를 회수하기 2분 전에 보내는 알림이며 보장되지 않습니다.",
-    ),
-    (
-        r"base",
-        (
-            "**On-demand base capacity**: the units of a group that are always on-demand; the percentage "
-            "above base splits the rest."
-        ),
-        "**온디맨드 base capacity**: 그룹에서 항상 온디맨드로 두는 용량이며, 나머지는 base 초과분 비율로 나눕니다.",
-    ),
-    (
-        r"strateg|할당\s?전략",
-        (
-            "**Allocation strategy**: how EC2 chooses pools for spot: price-capacity-optimized "
-            "(recommended), capacity-optimized, lowest-price, diversified."
-        ),
-        (
-            "**Allocation strategy**: spot 풀을 고르는 방법: price-capacity-optimized(권장), capacity-optimized, "
-            "lowest-price, diversified."
-        ),
-    ),
-    (
-        r"savings-plan|약정",
-        (
-            "**Savings Plan**: a commitment in $/h that lowers on-demand rates; paid whether used or not, "
-            "and never applies to spot."
-        ),
-        "**Savings Plan**: 온디맨드 단가를 낮추는 시간당 약정. 쓰지 않아도 내며 spot에는 적용되지 않습니다.",
-    ),
-    (
-        r"pool|풀",
-        "**Capacity pool**: one instance type in one zone; it is what runs out.",
-        "**Capacity pool**: 한 가용 영역의 한 인스턴스 타입. 고갈되는 단위입니다.",
-    ),
-    (
-        r"\besr\b|effective savings|유효\s?절감",
-        "**Effective savings rate**: 1 − effective cost / on-demand list cost, unused commitment included.",
-        "**ESR(유효 절감률)**: 1 − effective 비용 / 온디맨드 list 비용, 미사용 약정 포함.",
-    ),
-    (
-        r"effective|list|contracted|유효",
-        (
-            "**Bases**: list = on-demand list price of every hour; contracted = spot at its price, on-demand "
-            "at list; effective = contracted with commitments, unused commitment added."
-        ),
-        (
-            "**비용 기준**: list = 모든 시간을 온디맨드 정가로; contracted = spot은 시세, 온디맨드는 정가; "
-            "effective = 약정 반영, 미사용 약정 포함."
-        ),
-    ),
-    (
-        r"placement",
-        "**Spot placement score**: EC2's guess, 1 to 10, that a request succeeds now; not an interruption risk.",
-        "**Spot placement score**: 지금 요청이 성공할 가능성에 대한 EC2의 1~10점 추정. 중단 위험이 아닙니다.",
-    ),
-    (
-        r"mixed",
-        "**Mixed instances policy**: how an Auto Scaling group mixes types, on-demand and spot.",
-        "**Mixed instances policy**: Auto Scaling group이 타입과 온디맨드·spot을 섞는 설정입니다.",
-    ),
-    (
-        r"checkpoint",
-        "**Checkpoint**: a job's saved state; without its manifest, which is written last, it does not exist.",
-        "**Checkpoint**: 작업의 저장 상태. 마지막에 쓰는 manifest가 없으면 없는 것입니다.",
-    ),
-    (
-        r"spot",
-        "**Spot**: spare EC2 capacity at a market price; EC2 may take it back with two minutes' notice.",
-        "**Spot**: 시세로 쓰는 EC2 여유 용량. 2분 알림 후 회수될 수 있습니다.",
-    ),
-)
-
-
-def glossary(walk: Walk) -> list[str]:
-    """The field's words in one line each."""
-    text = normal(walk.question.text)
-    found = [(en, ko) for pattern, en, ko in _GLOSSARY if re.search(pattern, text)]
-    specific = found[:-1] if len(found) > 1 and found[-1][0].startswith("**Spot**") else found
-    return [walk.say(en, ko) for en, ko in specific[:3]]

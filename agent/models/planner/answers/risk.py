@@ -1,0 +1,233 @@
+"""Interruption risk: how pressed the pools are, which fleet stands worst, and what nobody can know."""
+
+import re
+from typing import Any
+
+from agent.models.planner.answers.common import (
+    MAX_FLEETS,
+    fleet_rows,
+    level,
+    listed,
+    rows_of,
+    spot_fleets,
+    texts_of,
+    trouble,
+    which_fleet,
+)
+from agent.models.planner.figures import basis, named, number, percent, plain, plainly, told, usd
+from agent.models.planner.walk import Walk
+
+DEFAULT_HOURS = 24
+
+
+def risk(walk: Walk) -> list[str]:
+    """How likely each fleet's pools look to be taken, and why; ranked when no single fleet is meant."""
+    names = _at_risk(walk)
+    if names is None:
+        return []
+    if walk.question.found.types and not walk.question.fleets:
+        return _type_risk(walk)
+    if not names:
+        return which_fleet(walk, "score")
+    looked = [(name, walk.look("score_risk", fleet=name)) for name in names]
+    scores = [(name, seen) for name, seen in looked if seen is not None]
+    lines = [] if walk.question.fleets else _ranking(walk)
+    if _chance(walk):
+        lines.append(
+            walk.say(
+                "The probability for a time to come is unknown: no tool here forecasts it. What is known now:",
+                "앞으로 중단될 확률은 모릅니다. 예측하는 도구가 없습니다. 지금 알려진 것은:",
+            )
+        )
+    brief = not walk.question.fleets and len(scores) > 1
+    for place, (name, seen) in enumerate(scores):
+        if not seen.ok:
+            lines.append(trouble(walk, seen, named(name)))
+        elif not brief or (place == 0 and walk.question.facets.rank != "least"):
+            lines += scored(walk, name, seen.body)
+        else:
+            lines.append(basis(seen.body, walk.lang))
+    return lines
+
+
+def _ranking(walk: Walk) -> list[str]:
+    """Every fleet by risk, in a line; the answer to «which» comes first."""
+    rows = sorted(fleet_rows(walk) or [], key=_risk_key)
+    if not rows:
+        return []
+    least = walk.question.facets.rank == "least"
+    top = rows[-1] if least else rows[0]
+    share = percent(top.get("largest_pool_share"), walk.lang)
+    where = f"{told(top.get('largest_pool') or '?')} {share}"
+    name, how = named(top.get("name")), level(walk, top.get("risk"))
+    if least:
+        head = walk.say(f"**The safest is {name}: risk {how}**, {top.get('spot')} of {top.get('instances')} on spot.",
+                        f"**가장 안전한 fleet은 {name}: 위험 {how}**, {top.get('instances')}대 중 spot {top.get('spot')}대.")  # fmt: skip
+    else:
+        head = walk.say(f"**The riskiest is {name}: risk {how}**, largest pool {where} of its instances.",
+                        f"**가장 위험한 fleet은 {name}: 위험 {how}**, 최대 풀 {where}.")  # fmt: skip
+    order = rows[::-1] if least else rows
+    return [
+        head,
+        walk.say("- In order: ", "- 순서: ")
+        + ", ".join(
+            f"{named(r.get('name'))} {level(walk, r.get('risk'))}"
+            + ("" if not r.get("spot") else f" ({percent(r.get('largest_pool_share'), walk.lang)})")
+            for r in order[:8]
+        )
+        + walk.say(" (share of its instances in the largest pool)", " (괄호: 최대 풀에 있는 비율)"),
+    ]
+
+
+def _risk_key(row: dict[str, Any]) -> tuple[int, float]:
+    order = {"high": 0, "medium": 1, "unknown": 2, "low": 3}
+    spot = 0.0 if not row.get("spot") else 1.0
+    return (order.get(str(row.get("risk")), 2), -(number(row.get("largest_pool_share")) or 0) * spot)
+
+
+def _chance(walk: Walk) -> bool:
+    return future(walk) or re.search(
+        r"\blikel|\bprobab|\bchance|\bodds\b|next (?:hour|day|few)|확률|가능성|안에", walk.question.text.lower()
+    ) is not None
+
+
+def _at_risk(walk: Walk) -> list[str] | None:
+    question = walk.question
+    if question.fleets:
+        return list(question.fleets[:MAX_FLEETS])
+    if question.named.strangers:
+        return []
+    rows = fleet_rows(walk)
+    if rows is None:
+        return None
+    rows = sorted(rows, key=_risk_key)
+    if question.found.types:
+        return [str(r.get("name")) for r in rows if set(question.found.types) & set(texts_of(r, "instance_types"))]
+    return spot_fleets(rows)[:3] if question.facets.rank != "least" else spot_fleets(rows)[-1:]
+
+
+def _type_risk(walk: Walk) -> list[str]:
+    """Risk of an instance type: told through the fleets that run it, and its prices as a sign."""
+    rows = fleet_rows(walk) or []
+    types = walk.question.found.types
+    there = [str(r.get("name")) for r in rows if set(types) & set(texts_of(r, "instance_types"))][:2]
+    lines: list[str] = []
+    for name in there:
+        seen = walk.look("score_risk", fleet=name)
+        if seen is None:
+            continue
+        lines += [trouble(walk, seen, named(name))] if not seen.ok else scored(walk, name, seen.body, only=types)
+    if not there:
+        for instance_type in types[:2]:
+            seen = walk.look("analyze_prices", fleet=instance_type, window_hours=DEFAULT_HOURS)
+            if seen is not None and seen.ok and "prices" not in walk.question.intents:
+                lines += [_price_line(walk, p) for p in rows_of(seen.body, "pools")[:3]] + [basis(seen.body, walk.lang)]
+            elif seen is not None and not seen.ok:
+                lines.append(trouble(walk, seen, named(instance_type)))
+        lines.append(
+            walk.say(
+                f"No fleet here runs {listed(walk, types)}, so its risk is not scored: prices are only a sign of "
+                "demand.",
+                f"{listed(walk, types)}을(를) 쓰는 fleet이 없어 위험 점수는 모릅니다. 가격은 수요의 신호일 뿐입니다.",
+            )
+        )
+    lines.append(
+        walk.say(
+            "The probability of an interruption tomorrow is unknown: nothing here forecasts it, and EC2 "
+            "publishes none per day.",
+            "내일 중단될 확률은 모릅니다. 예측하는 도구가 없고 EC2도 하루 단위로 공개하지 않습니다.",
+        )
+    )
+    return lines
+
+
+def _price_line(walk: Walk, pool: dict[str, Any]) -> str:
+    now, saving = usd(pool.get("current_usd_per_hour"), walk.lang), percent(pool.get("saving_share"), walk.lang)
+    return f"- {told(pool.get('pool'))}: {now}, {walk.say('saving', '절감률')} {saving}"
+
+
+def scored(walk: Walk, name: str, body: dict[str, Any], only: tuple[str, ...] = (), *, brief: bool = False) -> list[str]:
+    """One fleet's score: the level, why, what helps, what is not known. `brief`: the level and the first reason."""
+    share = body.get("largest_pool_share")
+    concentration = (
+        ""
+        if share is None
+        else walk.say(
+            f": {percent(share, walk.lang)} of its spot instances are in one pool",
+            f": spot 인스턴스의 {percent(share, walk.lang)}가 한 풀에 있음",
+        )
+    )
+    head = f"{named(name)}: {walk.say('interruption risk', '중단 위험')} {level(walk, body.get('level'))}"
+    advice = [plainly(a, walk.lang) for a in texts_of(body, "advice")]
+    facts = [a for a in texts_of(body, "advice") if "spot instances are in" in a]
+    if brief:
+        return [f"- {head}{concentration}", basis(body, walk.lang)]
+    lines = [f"**{head}**{concentration}"]
+    pools = rows_of(body, "pools")
+    chosen = [p for p in pools if str(p.get("pool")).split("/")[0] in only] or pools
+    worst_first = sorted(chosen, key=lambda p: str(p.get("level")) != "high")
+    lines += [f"- {walk.say('Why', '이유')}: {plainly(fact, walk.lang)}" for fact in facts[:2]]
+    lines += [_pool_line(walk, pool) for pool in worst_first[:4]]
+    helps = [a for a, raw in zip(advice, texts_of(body, "advice"), strict=True) if raw not in facts]
+    if helps:
+        lines.append(f"- {walk.say('What helps', '개선 방법')}: " + "; ".join(helps[:4]))
+    missing = list(dict.fromkeys(m for p in chosen for m in texts_of(p, "missing")))
+    if missing:
+        lines.append(walk.say("- Not known: ", "- 모르는 것: ") + "; ".join(plainly(m, walk.lang, 100) for m in missing[:4]))
+    return [*lines, basis(body, walk.lang), ""]
+
+
+def _pool_line(walk: Walk, pool: dict[str, Any]) -> str:
+    rate = pool.get("interruptions_per_100_hours")
+    if rate is None:
+        shown = walk.say("interruption rate unknown", "중단율 모름")
+    else:
+        low, high = plain(pool.get("low"), walk.lang), plain(pool.get("high"), walk.lang)
+        shown = walk.say(
+            f"{plain(rate, walk.lang)} interruptions per 100 instance-hours (90 %: {low}–{high})",
+            f"인스턴스 100시간당 {plain(rate, walk.lang)}회 중단 (90 %: {low}–{high})",
+        )
+    why = _signs(walk, texts_of(pool, "evidence"))
+    return f"- {told(pool.get('pool'))}: {level(walk, pool.get('level'))}, {shown}" + (f" — {why}" if why else "")
+
+
+_SIGNS = (
+    (r"spot price against on-demand: (\S+) of on-demand", "price {0} of on-demand", "가격은 온디맨드의 {0}"),
+    (r"price now against its mean: (\S+) against", "{0} against its mean", "평균 대비 {0}"),
+    (r"price volatility: (\S+)", "volatility {0}", "변동성 {0}"),
+    (r"placement score: (\d+) of 10", "placement score {0}/10", "placement score {0}/10"),
+    (r"own interruptions: (\d+) in (\S+) instance-hours", "{0} interruptions in {1} instance-hours",
+     "인스턴스 {1}시간 동안 중단 {0}회"),
+)  # fmt: skip
+"""a tool's piece of evidence, cut to its figure; the whole stands on the risk screen"""
+
+
+def _signs(walk: Walk, evidence: list[str]) -> str:
+    said = []
+    for text in evidence[:5]:
+        for pattern, en, ko in _SIGNS:
+            if found := re.match(pattern, text):
+                said.append(walk.say(en, ko).format(*(told(g) for g in found.groups())))
+                break
+    return ", ".join(said)
+
+
+def future(walk: Walk) -> bool:
+    text = walk.question.text.lower()
+    return any(
+        w in text
+        for w in (
+            "tomorrow",
+            "forecast",
+            "predict",
+            "next week",
+            "next month",
+            "will ",
+            "내일",
+            "예측",
+            "다음 주",
+            "다음주",
+            "앞으로",
+            "전망",
+        )
+    )
