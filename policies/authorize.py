@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from policies.document import Policy
 from policies.engine import decide
+from policies.people import is_person, person_name
 from policies.records import Approval, Decision, Proposal
 from tools.errors import ApprovalNeeded, Denied, StalePlan
 from tools.records import Permit, digest_of
@@ -63,7 +64,7 @@ def _enough(
     """One valid yes of each person, as many as the quorum wants."""
     said_yes = [a for a in approvals if a.answer == "approve" and _may_answer(a.by, policy)]
     troubles = {a.approval_id: _trouble(a, proposal, policy, now) for a in said_yes}
-    valid = {_person(a.by): a for a in said_yes if troubles[a.approval_id] is None}
+    valid = {person_name(a.by): a for a in said_yes if troubles[a.approval_id] is None}
     if len(valid) >= decision.quorum:
         return tuple(valid.values())[: decision.quorum]
     stale = next((t for t in troubles.values() if t is not None), None)
@@ -90,17 +91,10 @@ def _trouble(a: Approval, proposal: Proposal, policy: Policy, now: datetime) -> 
     return f"the approval of {a.by} lies in the future" if a.at > now else None
 
 
-def _person(by: str) -> str:
-    return by.removeprefix("person:").strip().casefold()
-
-
 def _may_answer(by: str, policy: Policy) -> bool:
     """A person whom the document lists, or any person where it lists none; never the agent, never the reflex."""
-    kind, colon, _ = by.partition(":")
-    if (colon and kind != "person") or by in ("agent", "reflex", "model") or not _person(by):
-        return False
     approvers = policy.escalation.approvers
-    return not approvers or _person(by) in {_person(name) for name in approvers}
+    return is_person(by) and (not approvers or person_name(by) in {person_name(name) for name in approvers})
 
 
 def _permit(proposal: Proposal, decision: Decision, yes: tuple[Approval, ...], policy: Policy, now: datetime) -> Permit:

@@ -128,3 +128,27 @@ def test_a_watching_daemon_leads_alone_answers_and_obeys_the_switch(watching, ac
     run("--stop")
     watching.communicate(timeout=SECONDS)
     assert watching.returncode == 7
+
+
+@pytest.mark.accepts("P-21", "P-25")
+def test_killed_while_its_call_was_under_way_the_next_daemon_finds_out_and_sends_nothing(watching, account, run):
+    seen = max(e["seq"] for e in account.effects()) if account.effects() else 0
+    train = next(f for f in account.state()["fleets"] if f["name"] == "ml-train")
+    victim = next(i["instance_id"] for i in train["instances"] if i["purchase_option"] == "spot")
+
+    def detached():
+        return [e for e in account.effects(seen) if e["operation"] == "DetachInstances" and victim in e["ids"]]
+
+    account.fail("DetachInstances", "timeout-after-effect", seconds=SECONDS)
+    account.interrupt(victim)
+    deadline = time.monotonic() + SECONDS
+    while not detached() and time.monotonic() < deadline:
+        select.select([], [], [], 0.05)
+    watching.kill()
+    watching.communicate()
+    assert json.loads(run("--status", "--json").stdout)["open_intents"]
+    account.advance(121)  # the dead daemon's lease ends
+    once = json.loads(run("--once", "--json").stdout)
+    assert [o["status"] for o in once["settled"]] == ["done"]
+    assert json.loads(run("--status", "--json").stdout)["open_intents"] == []
+    assert len(detached()) == 1

@@ -76,7 +76,7 @@ def test_a_change_that_policy_allows_is_done_without_asking(account, tmp_path):
 
 @pytest.mark.accepts("P-28")
 def test_a_denial_goes_back_to_the_model_with_the_clause_that_spoke(account, tmp_path):
-    script = [Turn(text="", tool_calls=(change("api-core", desired_capacity=5),)), REPORT]
+    script = [Turn(text="", tool_calls=(change("api-core", desired_capacity=7),)), REPORT]
     with open_house(account, tmp_path, script) as house:
         before = house.last_seq()
         events = list(house.session.ask("shrink api-core"))
@@ -155,7 +155,7 @@ def test_drift_after_the_approval_refuses_and_the_model_may_plan_once_more(accou
 
 
 def test_of_several_changes_in_one_turn_only_the_first_is_proposed(account, tmp_path):
-    both = (change("api-core", desired_capacity=5), change("api-core", desired_capacity=6))
+    both = (change("api-core", desired_capacity=7), change("api-core", desired_capacity=9))
     with open_house(account, tmp_path, [Turn(text="", tool_calls=both), REPORT]) as house:
         events = list(house.session.ask("change all"))
     assert sum(isinstance(e, Proposed) for e in events) == 1
@@ -266,7 +266,7 @@ def test_every_limit_ends_the_run_and_keeps_what_was_found(account, tmp_path, li
 
 
 def test_one_proposal_too_many_is_refused_to_the_model_which_still_reports(account, tmp_path):
-    wishes = [Turn(text="", tool_calls=(change("api-core", desired_capacity=n),)) for n in (5, 6)]
+    wishes = [Turn(text="", tool_calls=(change("api-core", desired_capacity=n),)) for n in (7, 9)]
     with open_house(account, tmp_path, [*wishes, REPORT], limits=Limits(proposals=1)) as house:
         events = list(house.session.ask("shrink"))
     assert sum(isinstance(e, Proposed) for e in events) == 1

@@ -156,3 +156,10 @@ def test_an_action_that_is_not_served_is_refused_in_the_services_own_words(accou
     with pytest.raises(ClientError, match="InvalidAction"):
         aws("ec2").describe_capacity_reservations()
     assert len(account.effects()) == before
+
+
+def test_a_tag_that_no_answer_could_carry_is_refused_when_it_is_written(aws):
+    tag = {"Key": "note", "Value": "\x1b[2Jx", "ResourceId": "batch", "ResourceType": "auto-scaling-group"}
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        aws("autoscaling").create_or_update_tags(Tags=[tag | {"PropagateAtLaunch": False}])
+    assert aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]

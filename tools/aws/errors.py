@@ -149,6 +149,8 @@ def _answered(error: boto.ClientError, *, call: str, wrote: bool) -> SpotError:
         return CloudError(
             f"{call}: AWS failed with {status} {code}: {said}", hint="ask again later", code=code, request_id=request_id
         )
+    if call.startswith("sqs:") and kind is NotFound:
+        hint = "name the URL of an SQS queue that exists in this account and region: run --events URL"
     return (kind or Rejected)(f"{call}: {code}: {said}", hint=hint, code=code, request_id=request_id)
 
 

@@ -26,6 +26,8 @@ from tools.simulation.world import ACCOUNT_ID, World
 LONGEST_POLL_SECONDS = 20
 # what moto raises on parameters that it did not expect
 MOTO_STUMBLES = (LookupError, ValueError, TypeError, AttributeError, RuntimeError)
+# control characters as JSON spells them, line breaks and tabs apart: no answer could carry them
+_UNSAYABLE = re.compile(r"\\u00(?:0[0-8bcef]|1[0-9a-f])")
 _REQUEST_ID = re.compile(rb"(?<=<RequestId>)[^<]*(?=</RequestId>)|(?<=<requestId>)[^<]*(?=</requestId>)")
 _IDS = re.compile(rb"\b(?:i|fleet|lt|vol|snap|r)-[0-9a-f][0-9a-f-]{7,40}\b")
 
@@ -99,6 +101,9 @@ class Account:
             return self._receive(request, environ)
         if not request.mutates:
             return self._read(request, environ)
+        if request.protocol in ("ec2", "query") and _UNSAYABLE.search(json.dumps(request.parameters, default=str)):
+            text = "Invalid value: it holds characters that XML 1.0 cannot say"
+            return self._error(request, 400, "InvalidParameterValue", text)
         with self.world.lock:
             token = request.client_token
             known = self.tokens.get((request.operation, token)) if token else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 TYPE = r"\b[a-z][a-z0-9-]{1,12}\.(?:nano|micro|small|medium|large|metal|\d{0,2}xlarge)(?![a-z0-9])"
 _NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "twelve": 12, "twenty": 20, "thirty": 30, "a": 1, "an": 1, "한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5,
+    "zero": 0, "twelve": 12, "twenty": 20, "thirty": 30, "a": 1, "an": 1, "한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5,
     "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9, "열": 10, "일": 1, "이": 2, "삼": 3, "육": 6,
 }  # fmt: skip
 _N = r"(\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|an?)"

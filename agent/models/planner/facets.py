@@ -63,5 +63,3 @@ def facets(text: str) -> Facets:
         detail=re.search(r"\b(?:all|every|each|full|detail\w*|evidence|list|history|everything)\b|전부|모두|자세|상세|근거|목록|내역",
                          text, re.ASCII) is not None,
     )  # fmt: skip
-
-

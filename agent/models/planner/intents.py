@@ -89,10 +89,17 @@ def _acts(  # noqa: PLR0911 - one return a case
     """The intents that are about doing something."""
     feeling = mood(text, found)
     past = has(PAST, text)
-    if "max-price" in wanted:
-        return ("max-price",)
-    if "autonomy" in wanted and not past:
-        return ("autonomy",)
+    for alone in ("max-price", "halt", "offtopic", "provenance", "identity", "utilisation", "pending", "explain"):
+        if alone in wanted and not _outweighed(alone, text, found, feeling, wanted):
+            return (alone,)  # type: ignore[return-value]
+    if has(_DESTROYS, text) and not past:
+        return ("unsupported",)
+    if "watch" in wanted and not past:
+        return ("watch",)
+    if "outage" in wanted and not past and not found.change.says_something:
+        return ("outage", *(("checkpoints",) if "checkpoints" in wanted and has(r"checkpoint", text) else ()))
+    if "autonomy" in wanted and not past and not found.change.says_something:
+        return ("policy",) if has(r"\ballowed\b|허용", text) else ("autonomy",)
     if past:
         return ()
     if found.instance_ids and has(_REPLACE, text):
@@ -117,6 +124,28 @@ def _acts(  # noqa: PLR0911 - one return a case
     if found.change.says_something and found.change.types_word is None and about:
         return ("change",)
     return ()
+
+
+_DESTROYS = (
+    r"^(?:please |pls |now |and |you |just |then |so |ok |[^.]*[.;,] ?(?:and )?|[^.]* and )?"
+    r"(?:delete|terminate|kill|destroy|nuke|wipe|tear down)\b.{0,60}"
+    r"\b(?:fleets?|instances?|groups?|everything|all|it|them|[a-z]+-[a-z]+|batch|render)\b|(?:삭제|지워|없애)\S{0,4}(?:\s|$|[.!])"
+)
+
+
+def _outweighed(alone: str, text: str, found: Entities, feeling: str, wanted: list[Intent]) -> bool:
+    """Whether something else in the question says more than this word does."""
+    if alone in {"pending", "explain", "identity", "provenance"} and found.change.says_something and feeling != "ask":
+        return True
+    if alone == "pending":
+        return has(
+            r"^(?:who|누가)|\b(?:waiting|wait) (?:for|on) (?:a |the )?(?:checkpoint|capacity|price)|capacity", text
+        )
+    if alone == "offtopic":
+        return bool(found.types or "costs" in wanted or "risk" in wanted)
+    if alone == "utilisation":
+        return bool({"commitments", "change"} & set(wanted)) or found.change.says_something
+    return False
 
 
 def _settled(found: Entities, wanted: list[Intent], *, names_fleet: bool) -> tuple[Intent, ...]:
@@ -151,18 +180,19 @@ def _about_money(got: set[Intent], found: Entities, *, names_fleet: bool) -> set
 
 
 _EXPLAINS: tuple[tuple[Intent, set[Intent]], ...] = (
+    ("outage", {"risk", "fleet", "fleets", "overview", "costs", "advice", "checkpoints", "glossary"}),
     ("setup", {"help", "advice", "policy", "fleet", "fleets", "overview"}),
     ("secret", {"setup", "fleet", "fleets", "help", "policy", "audit", "advice", "overview"}),
     ("cluster", {"fleets", "fleet", "advice", "overview", "statement", "help"}),
-    ("statement", {"savings", "costs", "overview", "fleet", "fleets", "help"}),
+    ("statement", {"savings", "costs", "overview", "fleet", "fleets", "help", "advice"}),
     ("interval", {"checkpoints", "savings", "risk", "costs", "advice", "overview", "fleet", "audit", "help"}),
     ("audit-check", {"audit", "fleet", "overview", "fleets", "risk", "advice", "policy", "checkpoints"}),
     ("capacity", {"advice", "risk", "fleet", "fleets", "prices", "overview", "audit", "help"}),
-    ("audit", {"fleet", "fleets", "overview", "risk", "advice", "policy", "help"}),
+    ("audit", {"fleet", "fleets", "overview", "policy", "help", "capacity"}),
     ("checkpoints", {"fleet", "risk", "savings", "overview", "fleets", "advice"}),
     ("policy", {"overview", "fleet", "fleets", "help", "costs", "advice"}),
     ("savings", {"costs", "fleet", "advice", "overview", "fleets"}),
-    ("commitments", {"fleet", "savings", "costs", "overview", "fleets"}),
+    ("commitments", {"fleet", "savings", "costs", "overview", "fleets", "checkpoints", "help"}),
     ("advice", {"fleet", "fleets", "overview", "help", "risk"}),
     ("costs", {"fleet", "fleets", "overview"}),
     ("prices", {"fleet", "fleets", "overview"}),

@@ -65,12 +65,12 @@ _WHAT_IF = (
 NO_CHANGE = (
     r"\b(?:don'?t|do not|without|never|not)\s+(?:actually\s+)?(?:chang|touch|apply"
     r"|do(?:ing)? anything|mak(?:e|ing) (?:any )?change|propos|execut)"
-    r"|\bjust (?:show|tell|look|asking|curious)|\bonly (?:show|tell|preview)|\bread[ -]?only\b"
+    r"|\b(?:don'?t|do not) do it\b|\bnot yet\b|\bjust (?:show|tell|look|asking|curious)|\bonly (?:show|tell|preview)|\bread[ -]?only\b"
     r"|바꾸지\s?(?:말|마)|변경(?:은|하지)?\s?(?:하지\s?)?(?:말|마)"
     r"|(?:적용|실행|제안)하지\s?(?:말|마)|건드리지|보기만|말고\s?(?:보여|알려|설명)"
 )
 PAST = (
-    r"^(?:so |and |but |ok )?(?:why|who|when|what)\b(?! (?:did|does|do) (?:it|that|they"
+    r"^(?:so |and |but |ok )?(?:why|who|when|what)\b(?! if\b)(?! (?:did|does|do) (?:it|that|they"
     r"|\S+) cost).{0,30}\b(?:did|have|has|was|were|made|chang|scal|approv|den|decid|replac|restor"
     r"|happened)"
     r"|^(?:did|have|has|was|were) (?:you|we|the agent|spotwarden|anyone|anybody|someone|somebody|there|any)\b"
@@ -78,6 +78,7 @@ PAST = (
     r"|된\s?거)|(?:했|바꿨|줄였|늘렸|올렸|내렸|낮췄"
     r"|변경됐|바뀌었)(?:어|나|니|지|는지|습니까|었|던|을까)"
 )
+
 
 def has(pattern: str, text: str) -> bool:
     """Word borders are ASCII: Korean particles hang on English words."""

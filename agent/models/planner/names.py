@@ -215,7 +215,8 @@ def _looks_like_a_name(word: str, text: str) -> bool:
         return False
     quoted = re.escape(word)
     called = (
-        rf"\bfleet (?:called |named )?['\"]?{quoted}\b|['\"]{quoted}['\"]"
+        rf"\b(?:the|our|my|of) {quoted} (?:fleet|asg|group|cluster)\b|^{quoted} fleet\b"
+        rf"|\bfleet (?:called |named )?['\"]?{quoted}\b|['\"]{quoted}['\"]"
         rf"|\b(?:make|protect|diversify|scale|describe|restore) {quoted}\b"
     )
     return re.search(called, text) is not None and not _FUNCTION_WORDS.fullmatch(word)
@@ -223,5 +224,7 @@ def _looks_like_a_name(word: str, text: str) -> bool:
 
 _FUNCTION_WORDS = re.compile(
     r"called|named|is|are|with|has|and|the|our|all|every|everything|names|sure|down|out|back|from|last|your|you|"
+    r"which|what|whole|entire|other|riskiest|cheapest|safest|biggest|largest|smallest|worst|best|expensive|any|some|each|both|"
+    r"single|second|first|next|list|show|describe|compare|what's|spot-only|"
     r"yourself|its|them|myself|something|things|up|it|to|for|of|in|on|at|we|they|use|now|please|my|a|an"
 )

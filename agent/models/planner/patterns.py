@@ -7,16 +7,48 @@ Intent = Literal[
     "costs", "savings", "commitments", "prices", "risk", "checkpoints", "audit", "audit-check", "fleets", "fleet",
     "overview", "help", "thanks", "max-price", "interval", "autonomy", "policy", "advice", "capacity", "change",
     "restore", "rollback", "replace", "unsupported", "glossary", "confirm", "decline", "statement", "cluster",
-    "secret", "setup",
+    "secret", "setup", "outage", "watch", "pending", "explain", "provenance", "identity", "halt", "utilisation",
+    "offtopic",
 ]  # fmt: skip
 
 _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("max-price", (r"max(?:imum)?[\s-]*(?:spot[\s-]*)?price|(?:spot )?price (?:cap|ceiling|limit)|\bbid(?:ding|s)?\b"
                   r"|\bcap\b.{0,20}\bprice|최대\s?가격|최고\s?가격|상한가|가격\s?(?:상한|제한)|입찰")),
-    ("interval", (r"checkpoint.{0,60}(?:every|how often|interval|frequen|cadence|period|마다|간격|주기|자주|빈도)"
-                  r"|(?:every"
-                 r"|how often|interval|frequen|cadence|마다|간격|주기|자주).{0,60}checkpoint|\byoung\b.{0,10}\bdaly\b"
-                 r"|\bdaly\b")),
+    ("interval", (r"checkpoint.{0,60}(?:every (?:\d|hour|min|day|half|few|couple|other)|how often|interval|frequen|cadence"
+                 r"|마다|간격|주기|자주|빈도)|(?:every (?:\d|hour|min|day|half)|how often|interval|frequen|cadence|마다|간격|주기"
+                 r"|자주).{0,60}(?:checkpoint|\bsav(?:e|ing)\b|저장)|\byoung\b.{0,10}\bdaly\b|\bdaly\b")),
+    ("outage", (r"(?:\baz\b|\bzones?\b|data ?cent(?:er|re)|[a-z]{2}-[a-z]+-\d[a-z]\b|[a-z]{3,4}\d-az\d|\bpools?\b|가용 ?존|(?<!조)존)"
+               r".{0,45}(?:\bdies?\b|\bdown\b|\bfails?\b|outage|\bgoes\b|\bgone\b|\blost\b|disappear|unavailable|\bdrops?\b"
+               r"|\bhow many|죽|나가|날아|장애|내려가|없어지|사라|터지|빠지|고갈)"
+               r"|\b(?:lose|losing|lost|without|outage|failure)\b.{0,30}(?:\baz\b|\bzones?\b|[a-z]{2}-[a-z]+-\d[a-z]\b|largest pool"
+               r"|biggest pool)|\b(?:run|running|runs|live|anything|instances)\b.{0,25}\bin (?:[a-z]{2}-[a-z]+-\d[a-z]\b|use1-az)"
+               r"|(?:[a-z]{2}-[a-z]+-\d[a-z]|[a-z]{3,4}\d-az\d)(?:에|에서)\s?.{0,20}(?:있|돌|몇|뭐)")),
+    ("watch", (r"\b(?:leave|left|keep|trust|ignore|unattended)\b.{0,35}\b(?:tonight|overnight|over the weekend|this weekend"
+              r"|alone|as is|until (?:tomorrow|monday|morning))\b|go to (?:bed|sleep)|(?:오늘\s?밤|밤새|주말|내일까지|자는\s?동안|퇴근)"
+              r".{0,25}(?:둬|놔|내버려|괜찮|안전|맡)|그냥\s?(?:둬|놔|내버려)")),
+    ("pending", (r"\bpending\b|\bwaiting\b|\bawait|\bqueue(?:d)?\b.{0,20}approv|open proposals?|대기\s?중|대기중|기다리는|승인\s?대기"
+                r"|결재\s?(?:대기|할)|승인할|^(?:please |pls |just )*approve\b|\b(?:you|just|auto) ?approve\b|승인해\s?(?:줘|라|주)"
+                r"|approve (?:it|that|them|everything|all)\b|내가.{0,10}승인")),
+    ("explain", (r"\bwhy\b.{0,50}\b(?:den(?:y|ied)|reject|refus|block|not allowed|forbid|prevent|need.{0,12}approv|have to approve"
+                r"|ask(?:ed|ing)?\b.{0,15}(?:me|approv))|\bwhat\b.{0,20}\b(?:denied|blocked|rejected) (?:it|that|me|my)\b"
+                r"|\bwhich (?:clause|rule|policy)\b|왜.{0,25}(?:거부|거절|막|안\s?(?:돼|된|되)|승인(?:이|을)?\s?(?:필요|해야|받))"
+                r"|(?:거부|거절)(?:된|당한)?\s?(?:이유|사유|근거)|어떤\s?(?:조항|정책)")),
+    ("provenance", (r"(?:where|how)\b.{0,30}\b(?:numbers?|figures?|data|prices?|values?)\b.{0,20}\b(?:come|from|get|got|know|calculat"
+                   r"|comput|deriv)|how (?:fresh|old|recent|current|up to date|accurate|reliable)\b.{0,20}\b(?:data|numbers?|figures?"
+                   r"|prices?|information)|\bsource of\b|(?:숫자|수치|데이터|자료|값|정보).{0,12}(?:어디|출처|언제|최신|신선|믿|정확|근거)"
+                   r"|출처|기준\s?시각")),
+    ("identity", (r"who are you|what are you\b(?! able| allowed| doing| going)|are you (?:an? )?(?:real |actual )?(?:ai|llm|bot|robot|gpt|human|person"
+                 r"|model|chatgpt|claude|language)|which (?:model|llm)|누구(?:야|니|세요|냐)|넌?\s?뭐(?:야|니)$|무슨\s?모델|어떤\s?모델"
+                 r"|(?:^|\s)(?:ai|gpt|챗봇|로봇|사람)(?:야|니|인가|이야|이니)")),
+    ("halt", (r"kill[ -]?switch|emergency stop|^(?:please )?(?:stop|halt|freeze|pause)(?: (?:everything|all|now|it all|all changes))?[!. ]*$"
+             r"|\bstop (?:everything|all changes|you\b|the (?:agent|daemon))|\b(?:how|can) .{0,15}(?:stop|halt|pause) (?:you|spotwarden|it all)\b"
+             r"|킬\s?스위치|^(?:다|전부|모두)?\s?(?:멈춰|정지|중지해|스톱|중단해)|비상\s?정지|긴급\s?(?:정지|중지)|너를?\s?멈추")),
+    ("utilisation", (r"over[ -]?provision|under[ -]?utili|right[ -]?siz|\bidle\b|\bunused\b(?! commit)|oversized|too (?:big|large)\b"
+                    r"|\bcpu\b|\bmemory\b|\bgpu util|\bload average|utili[sz]ation of (?:instances|machines|cpu|gpu)|(?<!ce )latency|\btraffic\b"
+                    r"|과다|과잉|유휴|놀고\s?있|사이즈가\s?(?:크|과)|메모리|트래픽|부하")),
+    ("offtopic", (r"\bweather\b|\bpoem\b|\bjoke\b|\brecipe|\bsong\b|\bfootball|\bsoccer|\bmovie|\bnews\b|\bstock (?:price|market)|\blunch\b|\bdinner\b"
+                 r"|\btranslate\b|capital of|president of|meaning of life|\bhoroscope|bitcoin|lottery|날씨|점심|저녁\s?(?:뭐|메뉴)|농담|노래|영화|주식|로또|축구|야구"
+                 r"|맛집|운세|번역해|시\s?(?:한\s?편|써)|비트코인|대통령")),
     ("audit-check", (r"(?:audit|\blog\b|journal|chain|hash|감사|로그|기록).{0,40}(?:\bok\b|okay|valid|verif|intact"
                      r"|tamper"
                     r"|trust|integrity|complete|broken|good|sound|forg|무결|검증|정상|괜찮|멀쩡|변조|위조|조작|온전"
@@ -34,10 +66,10 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
               r"|\btimeline\b|\bincidents?\b|무슨\s?일|어젯밤|지난\s?밤|간밤|누가|왜.{0,40}(?:했|꿨|줄였|늘렸"
               r"|렸|췄|됐|껐)|감사|기록|로그|이력"
               r"|승인|변경\s?내역|뭐\s?했|무엇을\s?했|한\s?일|있었|중단된|사건|타임라인|거절된|거부된")),
-    ("checkpoints", (r"checkpoint|\bsnapshots?\b|resume (?:point|from)|how much (?:work|progress|training)|(?:work"
+    ("checkpoints", (r"checkpoint|\bckpt|\blast sav|\b(?:when|last)\b.{0,25}\bsaved?\b(?! (?:money|us|\$))|\bsnapshots?\b|resume (?:point|from)|how much (?:work|progress|training)|(?:work"
                     r"|progress|training|hours).{0,25}\b(?:lost|lose|losing)|\bwhat\b.{0,20}\b(?:lost|lose)\b"
                     r"|\b(?:lost|lose|losing)\b.{0,25}(?:work"
-                    r"|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|\bfinish|\bprogress\b|진행(?:됐|률"
+                    r"|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|\bfinish(?:ed)?\b|\bprogress\b|저장(?:된|했|한|은)?\s?(?:언제|게|시각)|진행(?:됐|률"
                     r"|\s?상황|도)|끝나|recovery point|\brpo\b|복구\s?지점"
                     r"|저장\s?(?:지점|시점)|(?:작업|진행|학습).{0,15}(?:잃|유실|날아|손실|날리)|얼마나.{0,10}(?:잃"
                     r"|유실|날아|날리)|마지막\s?저장")),
@@ -46,12 +78,12 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("savings", (r"\bsav(?:e|ed|es|ing|ings)\b|\bcheaper\b|(?:cut|reduce|lower|trim|shrink"
                 r"|bring down).{0,25}(?:cost|spend|bill)|optimi[sz]e|\bwast(?:e|ed|ing|eful)\b|opportunit"
                 r"|\bpotential\b|overpay|too much|good deal|\bpays? off|(?<!how )\bworth (?:it|running|using)"
-                r"|not on spot|n't .{0,20}on spot|이득|손해|절감|절약|아끼|아낄|아꼈|낭비|더\s?싸게|싸게"
+                r"|not on spot|n't .{0,20}on spot|\bdiscount|이득|손해|할인|절감|절약|아끼|아낄|아꼈|낭비|더\s?싸게|싸게"
                 r"|줄일\s?수|최적화(?!로)")),
     ("costs", (r"\bcost(?:s|ing|ly)?\b|\bspend(?:ing|s)?\b|\bspent\b|\bmoney\b|\bbill(?:s|ing|ed)?\b|expens"
               r"|\bburns?\b|\bcheap\b|\bcash\b|\bdollars?\b|\bbudget|\binvoice|\bburn\b|\bpay(?:ing|s)?\b|\$|비용"
-              r"|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써|쓰|쓴|나가|들|내|야|인|예요"
-              r"|에요)|비싸|비싼|finops")),
+              r"|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써|쓰|쓴|나가|나와|나올|나오|들|내|야|인|예요|임|죠|지"
+              r"|에요)|비싸|비싼|비쌈|\bdear(?:er|est)?\b|\bcostl|\bpric(?:ey|iest)|finops|싼\s?fleet|싼\s?것?이?\s?뭐")),
     ("prices", (r"\bpric(?:e|es|ed|ey|ing)\b|\bcheapest\b|\bper hour\b|\bhourly\b|spot market|volatil"
                r"|\brates?\b(?! limit)|시세|가격|단가|시간당|가장\s?싼|제일\s?싼|저렴|변동")),
     ("risk", (r"\brisk|interrupt|reclaim|evict|pre-?empt|\bsafe|\bstab(?:le|ility)\b|reliab|\blikel|\bdanger"
@@ -67,10 +99,10 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
                  r"|asleep)|\bfull control|자율|자동으로|알아서|혼자|무인|승인\s?없이|(?:묻"
                  r"|물어)[가-힣]*\s?(?:말고|지\s?말|않고)|맡겨|맡길"
                  r"|자동\s?모드|자동화")),
-    ("policy", (r"\bpolic(?:y|ies)\b|\bguard-?rails?\b|\brules?\b|what (?:are you|is it) allowed|kill[ -]?switch"
-               r"|\bpermissions?\b|정책|규칙|한도|권한|허용|킬\s?스위치|가드레일|제한\s?사항")),
+    ("policy", (r"\bpolic(?:y|ies)\b|\bguard-?rails?\b|\brules?\b|what (?:are you|is it) allowed|are you allowed|allowed to do"
+               r"|\bpermissions?\b|정책|규칙|한도|권한|허용|가드레일|제한\s?사항")),
     ("statement", (r"(?:write|draft|compose|prepare).{0,40}(?:statement|report|sentence|summary|note|email|paragraph"
-                  r"|message)|for (?:the )?(?:finance|cfo|management)|보고\s?(?:문|서)|문장|재무팀|경영진|메일")),
+                  r"|message)|for (?:the )?(?:finance|cfo|management)|\b(?:sentence|paragraph|statement|blurb)\b.{0,60}(?:write|draft|send|about|for)|보고\s?(?:문|서)|문장|재무팀|경영진|메일")),
     ("cluster", (r"\bray\b|\bk8s\b|kubernetes|\bkarpenter\b|\bterraform\b|\bcloudformation\b|\.ya?ml\b"
                 r"|쿠버네티스|테라폼")),
     ("advice", (r"what (?:should|can|could|would you|do you|to) (?:i|we|you|do|change|suggest|recommend|improve"
@@ -104,11 +136,11 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
               r"|read-only (?:role|access|permission)|(?:which|what) (?:iam|permissions)|연결(?:해|하|방법)|설치"
               r"|실제\s?계정|시작하려면")),
     ("help", (r"^help\b|\bhelp\b(?! me (?:make|set|change|save|reduce|diversif|cut|understand))|what (?:can"
-             r"|could) you|what (?:do|are) you(?: able)?\b(?! recommend| suggest| think)|who are you|how (?:do"
+             r"|could) you|what (?:do|are) you(?: able)\b|how (?:do"
              r"|can) i use|\bcapabilit|\bcommands?\b|\bfeatures?\b|are you (?:an? )?(?:ai|llm|bot|gpt|human"
-             r"|model|chatgpt|claude)|which model|도움|뭐\s?(?:할|해줄)\s?수|무엇을\s?할|할\s?(?:수"
+             r"|model|chatgpt|claude)|도움|뭐\s?(?:할|해줄)\s?수|뭘\s?할\s?수|무엇을\s?할|할\s?(?:수"
              r"|줄)\s?(?:있는|아는)|누구(?:야|니"
-             r"|세요|냐)|넌\s?뭐|사용법|어떻게\s?(?:써|사용)|기능|명령어|무슨\s?모델|(?:^|\s)ai(?:야|니|인가)")),
+             r"|세요|냐)|넌\s?뭐|사용법|어떻게\s?(?:써|사용)|기능|명령어")),
     ("thanks", (r"^(?:thanks?|thank you|thx|cheers|great|perfect|nice|cool|hi|hello|hey|good (?:morning|evening"
                r"|afternoon))\b[\s!.,]*(?:so much|a lot|you|there|spotwarden)?[\s!.]*$|^(?:고마워|감사합니다"
                r"|감사해|고맙|안녕"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from agent.models.planner.conversation import Exchange
 from agent.models.planner.entities import Entities, entities
@@ -16,7 +16,7 @@ from agent.models.planner.text import language, normal
 
 _AGAIN = re.compile(
     r"^(?:and|so|then|ok(?:ay)?|now|also|what about|how about|same (?:for|with)|그럼|그러면|그리고|또|근데|그렇다면"
-    r"|혹시)\b|^(?:그럼|그러면|그리고|근데)"
+    r"|혹시)\b|\binstead\b|대신|^(?:그럼|그러면|그리고|근데)|\binstead\b|대신"
     r"|\b(?:it|its|that one|this one|that fleet|this fleet|the same|them)\b|그거|그것|그 fleet|이거"
     r"|거기|해당|같은|그건|얘|걔"
 )
@@ -24,6 +24,10 @@ _WHY = re.compile(r"^(?:but |and |so )?(?:why|how come|how so|what for|왜(?:요
                   r"|어째서|이유(?:는"
                   r"|가)?(?:\s?뭐)?[가-힣]*|근거[가-힣]*)(?: (?:is|was|that|so|not|이야|죠|그래|그런"
                   r"|그렇게)\b.{0,20})?[\s?!.]*$")  # fmt: skip
+_LOWER_IT = re.compile(
+    r"^(?:ok(?:ay)?,? |then |so |그럼 |그러면 |그렇다면 )?(?:(?:please )?(?:reduce|lower|fix|improve|cut) (?:it|that)|줄여|낮춰|개선해|고쳐)"
+    r"\s?(?:줘|주세요|줄래|please|now)?[\s.!]*$"
+)
 _INHERITABLE = frozenset(
     [
         "costs",
@@ -54,7 +58,7 @@ class Question:
     follows: Exchange | None = None
     """the exchange that this one goes on from"""
     why: bool = False
-    facets: Facets = Facets()
+    facets: Facets = field(default_factory=Facets)
 
     @property
     def fleets(self) -> tuple[str, ...]:
@@ -66,16 +70,20 @@ def understand(text: str, earlier: Sequence[Exchange], workloads: dict[str, str 
 
     workloads  fleet name → workload tag of this account; None = not known (yet)
     """
-    low = normal(text)
     before = _before(earlier, workloads)
+    if before and "risk" in before.intents and _LOWER_IT.match(normal(text)):
+        text += " — reduce the risk" if language(text) == "en" else " 위험을 줄여줘"
+    low = normal(text)
     named = _named(low, workloads)
     found = entities(_without(low, named.fleets))
     maybe_fleet = bool(named.fleets) or (workloads is None and bool(likely_names(low)))
     wants = intents(low, found, names_fleet=maybe_fleet)
     lang = language(text) if re.search(r"[A-Za-z가-힣]", text) or not before else before.lang
     why = _WHY.match(low) is not None
-    asked = Question(text, lang, wants, mood(low, found), found, named, workloads is not None, why=why)
-    return _with_before(asked, low, before, earlier) if before else _defaulted(asked)
+    asked = Question(
+        text, lang, wants, mood(low, found), found, named, workloads is not None, why=why, facets=facets(low)
+    )
+    return _with_before(asked, low, before, earlier[-1], workloads) if before else _defaulted(asked)
 
 
 def _named(low: str, workloads: dict[str, str | None] | None) -> Named:
@@ -100,29 +108,65 @@ def _before(earlier: Sequence[Exchange], workloads: dict[str, str | None] | None
     return understand(recent[-1].question, recent[:-1], workloads)
 
 
-def _with_before(asked: Question, low: str, before: Question, earlier: Sequence[Exchange]) -> Question:
-    last = earlier[-1]
-    wants, named, short = asked.intents, asked.named, len(low.split()) <= 7
-    again = _AGAIN.search(low) is not None
-    if asked.why:
-        wants = ("audit",) if before.intents[:1] in (("change",), ("restore",), ("replace",)) else before.intents
-        named = before.named if not named.fleets else named
-    elif _only_names(wants) and short and (named.fleets or asked.found.types or asked.found.window_hours):
-        inherited = tuple(i for i in before.intents if i in _INHERITABLE)
-        wants = (inherited or wants) if again or not wants or _bare_names(low, asked) else wants
+def _with_before(
+    asked: Question,
+    low: str,
+    before: Question,
+    last: Exchange,
+    workloads: dict[str, str | None] | None,
+) -> Question:
+    """A question that leans on the one before takes from it what it leaves out: the thing wanted, the fleet, the span."""
+    wants, named = _wants_after(asked, low, before), asked.named
+    again = _AGAIN.search(low) is not None or _elliptic(low)
     taken = asked.found
     if not named.fleets and not taken.types and (again or asked.why or _leans(asked, wants)):
-        named = before.named if not named.strangers else named
+        named = (_spoken_of(low, before, last, workloads)) if not named.strangers else named
         if before.found.types and not named.fleets:
-            taken = _with_types(taken, before.found)
+            taken = replace(taken, types=before.found.types)
     if taken.window_hours is None and wants == before.intents and before.found.window_hours and again:
-        taken = _with_window(taken, before.found)
+        taken = replace(taken, window_hours=before.found.window_hours)
     feeling = asked.mood
     if "change" in wants and "change" not in asked.intents:  # a follow-up to a change only looks at it
         feeling = "what-if"
         taken = before.found if not taken.change.says_something else taken
     lang = asked.lang if len(low) > 3 else before.lang
-    return _defaulted(Question(asked.text, lang, wants, feeling, taken, named, asked.names_known, last, asked.why))
+    return _defaulted(replace(asked, lang=lang, intents=wants, mood=feeling, found=taken, named=named, follows=last))
+
+
+def _wants_after(asked: Question, low: str, before: Question) -> tuple[Intent, ...]:
+    wants, short = asked.intents, len(low.split()) <= 7
+    again = _AGAIN.search(low) is not None
+    if asked.why:
+        return ("explain",) if before.intents[:1] in (("change",), ("restore",), ("replace",)) else before.intents
+    inherited = tuple(i for i in before.intents if i in _INHERITABLE)
+    if asked.facets.per and short and set(wants) <= {"costs", "thanks"}:
+        return inherited or ("costs",)
+    if asked.facets.rank and short and again and set(wants) <= {"prices", "costs"} and not before.found.types:
+        return ("costs",) if re.search(r"cheap|expens|cost|싼|싸|비싼|비싸", low) else inherited or wants
+    if asked.facets.rank and short and not wants:
+        return inherited
+    if _only_names(wants) and short and (asked.named.fleets or asked.found.types or asked.found.window_hours):
+        return (inherited or wants) if again or not wants or _bare_names(low, asked) else wants
+    return wants
+
+
+def _spoken_of(low: str, before: Question, last: Exchange, workloads: dict[str, str | None] | None) -> Named:
+    """The fleet of the question before, else the one that its answer began with, when «it» is said."""
+    if before.named.fleets or not re.search(_ONE_THING, low):
+        return before.named
+    said = [n for n in re.findall(r"`([^`\n]+)`", last.answer) if n in (workloads or {})]
+    return Named(fleets=tuple(said[:1]))
+
+
+_ONE_THING = (
+    r"\b(?:it|its|that one|this one|that fleet|this fleet)\b|그거|그것|그 fleet|그 ?플릿|이거|거기|해당|그건|얘|걔"
+)
+
+
+def _elliptic(low: str) -> bool:
+    """«위험도는?», «risk?»: a noun and nothing else leaves its subject to the question before."""
+    alone = r"\b(?:all|every|which|any|fleets|most|cheapest|riskiest)\b|모든|전체|어느|어떤|제일|가장"
+    return len(low.split()) <= 2 and not re.search(alone, low)
 
 
 def _only_names(wants: Sequence[Intent]) -> bool:
@@ -142,20 +186,10 @@ def _names_out(low: str, asked: Question) -> str:
 
 def _leans(asked: Question, wants: Sequence[Intent]) -> bool:
     """A short question about one fleet that names none: it means the fleet spoken of."""
-    needs_one = {"checkpoints", "restore", "change", "rollback", "interval", "fleet"}
+    needs_one = {"checkpoints", "restore", "change", "rollback", "interval", "fleet", "watch"}
     return bool(set(wants) & needs_one) and not re.search(
         r"\b(?:all|every|which|any|fleets)\b|모든|전체|어느|어떤", asked.text
     )
-
-
-def _with_types(found: Entities, before: Entities) -> Entities:
-    return Entities(before.types, found.zones, found.regions, found.instance_ids, found.checkpoint_id,
-                    found.window_hours, found.change)  # fmt: skip
-
-
-def _with_window(found: Entities, before: Entities) -> Entities:
-    return Entities(found.types, found.zones, found.regions, found.instance_ids, found.checkpoint_id,
-                    before.window_hours, found.change)  # fmt: skip
 
 
 def _defaulted(asked: Question) -> Question:
@@ -167,5 +201,4 @@ def _defaulted(asked: Question) -> Question:
         wants = ("fleet",)
     elif asked.found.types:
         wants = ("prices",)
-    return Question(asked.text, asked.lang, wants, asked.mood, asked.found, asked.named, asked.names_known,
-                    asked.follows, asked.why)  # fmt: skip
+    return replace(asked, intents=wants)

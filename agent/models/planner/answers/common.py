@@ -45,7 +45,11 @@ def spot_fleets(rows: Sequence[dict[str, Any]]) -> list[str]:
     order = {"high": 0, "medium": 1, "unknown": 2, "low": 3}
     running = [r for r in rows if r.get("spot")]
     running.sort(
-        key=lambda r: (order.get(str(r.get("risk")), 2), -float(r.get("largest_pool_share") or 0), -int(r.get("spot") or 0))
+        key=lambda r: (
+            order.get(str(r.get("risk")), 2),
+            -float(r.get("largest_pool_share") or 0),
+            -int(r.get("spot") or 0),
+        )
     )
     return [str(r["name"]) for r in running if r.get("name")][:MAX_FLEETS]
 

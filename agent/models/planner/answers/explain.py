@@ -49,7 +49,10 @@ def _refused_before(walk: Walk) -> list[str]:
         if seen.tool in {"preview_change", "change_fleet"} and not seen.ok:
             hint = f" {plainly(seen.hint, walk.lang)}" if seen.hint else ""
             text = walk.say("Because", "이유")
-            return [f"**{text}: {plainly(seen.error, walk.lang)}.**{hint}", *_kept_alone(walk, str(seen.arguments.get("fleet")))]
+            return [
+                f"**{text}: {plainly(seen.error, walk.lang)}.**{hint}",
+                *_kept_alone(walk, str(seen.arguments.get("fleet"))),
+            ]
     return []
 
 
@@ -78,7 +81,9 @@ def provenance(walk: Walk) -> list[str]:
         )
     ]
     for one in seen[:4]:
-        lines.append(f"- `{one.tool}`: {moment(one.body.get('as_of'), walk.lang)}, {told(one.body.get('source') or '?', 120)}")
+        lines.append(
+            f"- `{one.tool}`: {moment(one.body.get('as_of'), walk.lang)}, {told(one.body.get('source') or '?', 120)}"
+        )
     if not seen:
         lines.append(
             walk.say("Under each answer stands its time (as of) and source.", "답변 끝에 기준 시각과 출처가 있습니다.")

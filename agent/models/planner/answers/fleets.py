@@ -80,7 +80,10 @@ def compared(walk: Walk) -> list[str]:
     rows.sort(key=lambda r: -(number(r.get("usd_per_hour")) or 0))
     order = ", ".join(f"{named(r.get('name'))} {usd(r.get('usd_per_hour'), walk.lang)}" for r in rows)
     lines = [walk.say(f"**By cost: {order}.**", f"**비용순: {order}.**"), ""]
-    lines += [walk.say("| | ", "| | ") + " | ".join(named(r.get("name")) for r in rows) + " |", "|---" * (len(rows) + 1) + "|"]
+    lines += [
+        walk.say("| | ", "| | ") + " | ".join(named(r.get("name")) for r in rows) + " |",
+        "|---" * (len(rows) + 1) + "|",
+    ]
     for title, cell in (
         (walk.say("cost now", "현재 비용"), lambda r: usd(r.get("usd_per_hour"), walk.lang)),
         (walk.say("instances (spot)", "인스턴스 (spot)"), lambda r: f"{r.get('instances')} ({r.get('spot')})"),

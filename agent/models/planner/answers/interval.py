@@ -9,6 +9,7 @@ from agent.models.planner.figures import named, percent, plain, span
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
+
 def interval(walk: Walk) -> list[str]:
     """Young's interval for the numbers given; a table over mean times between interruptions when that is unknown."""
     text = normal(walk.question.text)

@@ -231,5 +231,3 @@ def region_note(walk: Walk) -> list[str]:
             f"이 세션이 연 리전만 볼 수 있습니다. {', '.join(regions)}은(는) --region으로 시작하세요.",
         )
     ]
-
-

@@ -210,7 +210,9 @@ def _used(walk: Walk, plan: dict[str, Any]) -> str:
     share = number(plan.get("utilisation_share"))
     used, all_of = (usd(plan.get(f"{k}_usd_per_hour"), walk.lang) for k in ("used", "commitment"))
     covers = ", ".join(named(n) for n in texts_of(plan, "covers")) or "–"
-    full = walk.say("fully used", "전부 사용 중") if share is not None and share >= 0.9995 else walk.say("used", "사용 중")
+    full = (
+        walk.say("fully used", "전부 사용 중") if share is not None and share >= 0.9995 else walk.say("used", "사용 중")
+    )
     part = percent(plan.get("utilisation_share"), walk.lang)
     ends = moment(plan.get("ends_at"), walk.lang)
     return walk.say(

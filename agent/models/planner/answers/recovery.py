@@ -62,9 +62,14 @@ def _broken(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[str]:
         if not row.get("whole")
     ]
     if not bad:
-        return [walk.say("**None is broken, by size and manifest.**", "**크기와 manifest로 보아 손상된 것은 없습니다.**")]
+        return [
+            walk.say("**None is broken, by size and manifest.**", "**크기와 manifest로 보아 손상된 것은 없습니다.**")
+        ]
     return [
-        walk.say(f"**{len(bad)} is not whole and is never restored:** ", f"**온전하지 않은 것 {len(bad)}개(복원에 쓰지 않음):** ")
+        walk.say(
+            f"**{len(bad)} is not whole and is never restored:** ",
+            f"**온전하지 않은 것 {len(bad)}개(복원에 쓰지 않음):** ",
+        )
         + "; ".join(bad[:4])
     ]
 

@@ -86,9 +86,13 @@ def _risk_key(row: dict[str, Any]) -> tuple[int, float]:
 
 
 def _chance(walk: Walk) -> bool:
-    return future(walk) or re.search(
-        r"\blikel|\bprobab|\bchance|\bodds\b|next (?:hour|day|few)|확률|가능성|안에", walk.question.text.lower()
-    ) is not None
+    return (
+        future(walk)
+        or re.search(
+            r"\blikel|\bprobab|\bchance|\bodds\b|next (?:hour|day|few)|확률|가능성|안에", walk.question.text.lower()
+        )
+        is not None
+    )
 
 
 def _at_risk(walk: Walk) -> list[str] | None:
@@ -146,7 +150,9 @@ def _price_line(walk: Walk, pool: dict[str, Any]) -> str:
     return f"- {told(pool.get('pool'))}: {now}, {walk.say('saving', '절감률')} {saving}"
 
 
-def scored(walk: Walk, name: str, body: dict[str, Any], only: tuple[str, ...] = (), *, brief: bool = False) -> list[str]:
+def scored(
+    walk: Walk, name: str, body: dict[str, Any], only: tuple[str, ...] = (), *, brief: bool = False
+) -> list[str]:
     """One fleet's score: the level, why, what helps, what is not known. `brief`: the level and the first reason."""
     share = body.get("largest_pool_share")
     concentration = (
@@ -173,7 +179,9 @@ def scored(walk: Walk, name: str, body: dict[str, Any], only: tuple[str, ...] = 
         lines.append(f"- {walk.say('What helps', '개선 방법')}: " + "; ".join(helps[:4]))
     missing = list(dict.fromkeys(m for p in chosen for m in texts_of(p, "missing")))
     if missing:
-        lines.append(walk.say("- Not known: ", "- 모르는 것: ") + "; ".join(plainly(m, walk.lang, 100) for m in missing[:4]))
+        lines.append(
+            walk.say("- Not known: ", "- 모르는 것: ") + "; ".join(plainly(m, walk.lang, 100) for m in missing[:4])
+        )
     return [*lines, basis(body, walk.lang), ""]
 
 

@@ -38,7 +38,9 @@ def fleet_of(story: dict[str, Any]) -> str:
 
 def waits(story: dict[str, Any]) -> bool:
     """Judged «ask», and neither answered nor ended."""
-    return _field(story, "decision", "verdict") == "ask" and not any(k in story for k in ("approval", "outcome", "refused"))
+    return _field(story, "decision", "verdict") == "ask" and not any(
+        k in story for k in ("approval", "outcome", "refused")
+    )
 
 
 def told_story(walk: Walk, story: dict[str, Any]) -> str:
@@ -53,7 +55,9 @@ def told_story(walk: Walk, story: dict[str, Any]) -> str:
     if answer := _field(story, "approval", "answer"):
         by = named(_field(story, "approval", "by") or story["approval"].get("actor"))
         reason = _field(story, "approval", "reason")
-        word = {"approve": walk.say("approved by", "승인:"), "deny": walk.say("refused by", "거절:")}.get(str(answer), "")
+        word = {"approve": walk.say("approved by", "승인:"), "deny": walk.say("refused by", "거절:")}.get(
+            str(answer), ""
+        )
         parts.append(f"{word} {by}" + (f" (`{told(reason, 80)}`)" if reason else ""))
     parts.append(_ending(walk, story))
     return f"- {moment(at, walk.lang)} {named(fleet_of(story) or '?')}: " + "; ".join(p for p in parts if p)

@@ -20,7 +20,11 @@ def watch(walk: Walk) -> list[str]:
             lines.append(trouble(walk, score, named(name)))
             continue
         age = saved.body.get("age_seconds") if saved.ok and saved.body.get("newest_whole") else None
-        lines += [_verdict(walk, name, score.body, age is not None), *_evidence(walk, score.body), *_work(walk, saved.ok, age)]
+        lines += [
+            _verdict(walk, name, score.body, age is not None),
+            *_evidence(walk, score.body),
+            *_work(walk, saved.ok, age),
+        ]
         lines.append(basis(score.body, walk.lang))
     if lines:
         lines.append(
@@ -61,7 +65,9 @@ def _evidence(walk: Walk, body: dict[str, Any]) -> list[str]:
         )
     missing = list(dict.fromkeys(m for p in rows_of(body, "pools") for m in texts_of(p, "missing")))
     if missing:
-        lines.append(walk.say("- Not known: ", "- 모르는 것: ") + "; ".join(plainly(m, walk.lang, 80) for m in missing[:3]))
+        lines.append(
+            walk.say("- Not known: ", "- 모르는 것: ") + "; ".join(plainly(m, walk.lang, 80) for m in missing[:3])
+        )
     return lines
 
 
@@ -71,5 +77,9 @@ def _work(walk: Walk, readable: bool, age: Any) -> list[str]:
         return [walk.say(f"- Newest whole checkpoint is {old} old: that much work is at stake",
                          f"- 최신 온전한 checkpoint는 {old} 전: 그만큼의 작업이 걸려 있음")]  # fmt: skip
     if readable:
-        return [walk.say("- No whole checkpoint: all progress is at stake", "- 온전한 checkpoint 없음: 진행분 전부가 걸려 있음")]
+        return [
+            walk.say(
+                "- No whole checkpoint: all progress is at stake", "- 온전한 checkpoint 없음: 진행분 전부가 걸려 있음"
+            )
+        ]
     return [walk.say("- No checkpoint store is known for it", "- 알려진 checkpoint 저장소가 없음")]
