@@ -36,15 +36,19 @@ class DemoBackground:
 
     def _answer_notices(self) -> None:
         daemon = Daemon(self.house.actuation, self.house.queue, holder="demo")
-        while not self._stop.wait(0.2):
-            try:
-                if not self.house.halted():
-                    daemon.lead()
-                    daemon.answer_notices(wait_seconds=1)
-            except SpotError as error:
-                self.house.journal.append("reflex-trouble", {"message": error.message}, actor="reflex")
-                self._stop.wait(2)
-        daemon.release()
+        try:
+            while not self._stop.wait(0.2):
+                self._answer_once(daemon)
+        finally:
+            daemon.release()
+
+    def _answer_once(self, daemon: Daemon) -> None:
+        try:
+            if not self.house.halted():
+                daemon.answer_notices(wait_seconds=1)
+        except SpotError as error:
+            self.house.journal.append("trouble", {"message": error.message}, actor="reflex")
+            self._stop.wait(2)
 
     def _stage_an_interruption(self) -> None:
         """Some seconds after the first change of the visitor's, or when they have only looked for a while."""

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ _FILE_KEYS = (
     "db",
     "policy",
     "model",
+    "model_prompt_usd",
+    "model_completion_usd",
     "base_url",
     "endpoint_url",
     "lang",
@@ -43,6 +46,9 @@ class Settings:
     region: str | None = None
     policy: Path | None = None
     model: str | None = None
+    model_prompt_usd: str | None = None
+    """USD per million tokens; without both prices a model's dollars are unknown, and tokens alone limit it"""
+    model_completion_usd: str | None = None
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     endpoint_url: str | None = None
@@ -63,6 +69,19 @@ class Settings:
     def kill_switch(self) -> Path:
         """The file whose existence stops every change: `spotwarden run --stop` makes it."""
         return self.state_dir / "STOP"
+
+    def price(self, key: str) -> Decimal | None:
+        """One of the model's prices, USD per million tokens. Raises UsageError: not a number of 0 or more."""
+        text = getattr(self, key)
+        if text is None:
+            return None
+        try:
+            amount = Decimal(text)
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not amount.is_finite() or amount < 0:
+            raise UsageError(f"{key} {text!r}: not a price", hint="USD per million tokens, such as 0.15")
+        return amount
 
     @property
     def endpoint(self) -> str | None:

@@ -115,17 +115,22 @@ class House:
 
     @cached_property
     def model(self) -> "Model":
-        """The hosted model when an endpoint is configured, else the offline planner."""
-        settings = self.settings
-        if settings.model or settings.base_url or settings.api_key:
-            from agent.models.hosted import HostedModel
+        """The hosted model when one is named, or an endpoint is; else the offline planner.
 
-            if not settings.model:
-                raise UsageError(
-                    "a model endpoint is configured, but no model is named",
-                    hint="set SPOTWARDEN_MODEL, or unset OPENAI_BASE_URL and OPENAI_API_KEY for the offline planner",
-                )
-            return HostedModel(base_url=settings.base_url, api_key=settings.api_key, model=settings.model)
+        A key alone configures nothing: people have one set for other programs.
+        Raises  ModelError: the endpoint cannot be used; UsageError: a price that is no number
+        """
+        settings = self.settings
+        if settings.model or settings.base_url:
+            from agent.models.budget import HostedLimits
+            from agent.models.hosted import HostedModel, first_model
+
+            limits = HostedLimits(
+                prompt_usd_per_million_tokens=settings.price("model_prompt_usd"),
+                completion_usd_per_million_tokens=settings.price("model_completion_usd"),
+            )
+            name = settings.model or first_model(settings.base_url or "", settings.api_key)
+            return HostedModel(base_url=settings.base_url, api_key=settings.api_key, model=name, limits=limits)
         from agent.models.offline import OfflinePlanner
 
         return OfflinePlanner()

@@ -77,10 +77,6 @@ class HostedModel:
         self.name = f"{model} at {host}"
         self._budget = Budget(self.name, self._limits)
 
-    @property
-    def tokensused_tokens(self) -> int:
-        return self._budget.tokens_used
-
     def respond(
         self, messages: Sequence[Message], tools: Sequence[Tool], *, stop: Callable[[], bool]
     ) -> Iterator[Delta | Turn]:
@@ -227,6 +223,24 @@ class HostedModel:
         while seconds > 0 and not stop():
             self._wait(min(seconds, 0.1))
             seconds -= 0.1
+
+
+def first_model(base_url: str, api_key: str | None) -> str:
+    """The model that an endpoint names first: a local server mostly has one.
+
+    Raises  ModelError: the endpoint does not tell
+    """
+    try:
+        with openai.OpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=10) as client:
+            found = client.models.list().data
+    except openai.OpenAIError as error:
+        raise ModelError(
+            f"{base_url}: the endpoint does not list its models: {type(error).__name__}",
+            hint="name one with SPOTWARDEN_MODEL, or unset OPENAI_BASE_URL for the offline planner",
+        ) from None
+    if not found:
+        raise ModelError(f"{base_url}: the endpoint has no model", hint="name one with SPOTWARDEN_MODEL")
+    return found[0].id
 
 
 class _Loop:

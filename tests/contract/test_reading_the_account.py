@@ -1,10 +1,13 @@
 """CloudReader's contract, judged on the simulated account."""
 
 import hashlib
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from tools.aws.session import open_account
 from tools.cloud import CloudReader
 from tools.errors import DataError, NotFound, Unreachable
 from tools.records import LINUX, FleetRef
@@ -141,10 +144,38 @@ def test_every_page_of_groups_is_read_and_hostile_tags_come_through_as_data(worl
     assert {found[n].tag("note") for n in names} == {hostile}
 
 
-def test_an_answer_that_cannot_be_parsed_is_an_error_that_says_so(world, group_of_a_test):
-    group_of_a_test("of-a-test-escape", {"note": "\x1b]52;c;AAAA\x07"})  # XML has no way to say ESC
-    with pytest.raises(Unreachable, match="parse"):
-        world.reader.fleets()
+class _Babble(BaseHTTPRequestHandler):
+    """Answers everything with XML that ends in the middle."""
+
+    def do_POST(self) -> None:
+        body = b"<DescribeAutoScalingGroupsResponse><Desc"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_an_answer_that_cannot_be_parsed_is_an_error_that_says_so(world):
+    server = HTTPServer(("127.0.0.1", 0), _Babble)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        keys = ("AKIASIMULATED0000000", "simulated")
+        with (
+            open_account(
+                profile=None, region="us-east-1", endpoint_url=url, clock=world.sim.clock, credentials=keys
+            ) as babble,
+            pytest.raises(Unreachable, match="parse"),
+        ):
+            babble.reader.fleets()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_weights_and_defaults_that_aws_leaves_out_are_said(world, group_of_a_test):

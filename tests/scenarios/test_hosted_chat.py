@@ -100,3 +100,19 @@ def test_a_model_that_never_stops_asking_is_stopped(chat):
     code, told, err = chat("loop", call("list_fleets"))
     assert (code, told["status"]) == (1, "limit")
     assert "→" in err
+
+
+def test_an_endpoint_without_a_named_model_uses_its_first(chat, monkeypatch):
+    monkeypatch.delenv("SPOTWARDEN_MODEL")
+    code, told, _ = chat("hello", say("hi"))
+    assert code == 0
+    assert told["model"].startswith("stub at 127.0.0.1")
+
+
+def test_a_key_alone_changes_nothing(account, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SPOTWARDEN_ENDPOINT_URL", account.endpoint_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-something-else")
+    assert main(["chat", "-p", "what can you do?", "--json"]) == 0
+    assert "offline planner" in json.loads(capsys.readouterr().out)["model"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from tools.cloud import Clock, CloudReader
 from tools.errors import UsageError
@@ -13,6 +14,7 @@ from tools.records import (
     ChangeFleet,
     FieldChange,
     Fleet,
+    HourlyCost,
     Preview,
     PurchaseMix,
     ReplaceInstances,
@@ -39,6 +41,8 @@ MIX_FIELDS = (
 def draw_preview(reader: CloudReader, clock: Clock, action: Action, fleet: Fleet) -> Preview:
     """`preview` with prices, commitments and the account's other fleets read now. Raises CloudError, UsageError."""
     check_possible(action, fleet)
+    if not isinstance(action, ChangeFleet | ReplaceInstances):
+        return _of_objects(action, fleet, now=clock.now())
     others = tuple(f for f in reader.fleets() if f.ref != fleet.ref)
     prices = read_account_prices(reader, clock, (*others, fleet), more_types=types_named(action))
     return preview(action, fleet, prices=prices, now=clock.now())
@@ -73,6 +77,34 @@ def preview(action: Action, fleet: Fleet, *, prices: AccountPrices, now: datetim
         calls=_calls(action) if changes else (),
         warnings=(*_warnings(action, fleet, moved, money), *_strangers(action, fleet, prices)),
         price_as_of=prices.oldest,
+        as_of=now,
+        source=SOURCE,
+    )
+
+
+def _of_objects(action: Action, fleet: Fleet, *, now: datetime) -> Preview:
+    """What writes objects only touches no instance and no price: nothing is read for it, it may be urgent."""
+    unread = HourlyCost(
+        list_usd_per_hour=None,
+        contracted_usd_per_hour=None,
+        effective_usd_per_hour=None,
+        unused_commitment_usd_per_hour=None,
+    )
+    return Preview(
+        fleet=fleet.ref,
+        state_fingerprint=fleet.fingerprint,
+        changes=field_changes(action, fleet),
+        replaced_instances=(),
+        instances_launched=0,
+        instances_total=len(fleet.instances),
+        cost_before=unread,
+        cost_after=unread,
+        added_cost_usd_per_day=Decimal(0),
+        risk_before="unknown",
+        risk_after="unknown",
+        reversible=False,
+        calls=_calls(action),
+        price_as_of=None,
         as_of=now,
         source=SOURCE,
     )

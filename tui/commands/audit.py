@@ -1,6 +1,10 @@
-"""`spotwarden audit`: read the log, prove it, hand it on. Reads only; needs no account and no network."""
+"""`spotwarden audit`: read the log, prove it, hand it on. Needs no account and no network.
+
+Reads only, but for accept-witness, with which a person answers for a log whose witness was missing.
+"""
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tools.errors import UsageError
+from tools.errors import JournalError, UsageError
 from tui.config import settings_of
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 EXIT_NOT_VERIFIED = 5
 _SUMMARY_WIDTH = 100
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @app.callback()
@@ -113,10 +118,18 @@ def verify(
         int | None, typer.Option(min=0, help="a length noted earlier; with --expect-head, the entry that has the hash")
     ] = None,
 ) -> None:
-    """Check every entry, the chain, and the head witnessed outside. Exit 5 when something is wrong."""
+    """Check every entry, the chain, and the head witnessed outside. Exit 5 when something is wrong.
+
+    Also when entries were written while the witness (the .head file beside the database) was missing, until a person
+    accepted that: audit accept-witness.
+    """
     from agent.journal.verify import verify as check
     from tui.output import emit
 
+    if expect_head is not None and not _HASH.fullmatch(expect_head):
+        raise UsageError(
+            f"--expect-head {expect_head[:80]}: not a head", hint="give the 64 hex characters that verify printed"
+        )
     settings = settings_of(ctx)
     found = check(settings.db, expect_head=expect_head, expect_count=expect_count)
     emit(settings, found, lambda: _tell(settings, found))
@@ -135,21 +148,68 @@ def _tell(settings: "Settings", found: "Verification") -> None:
     print("  → keep the files as they are: they are evidence; restore a backup together with its .head file")
 
 
+@app.command("accept-witness")
+def accept_witness(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option(help="why the entries that are left can be trusted; kept in the log")],
+) -> None:
+    """Answer, as a person, for a log whose witness (the .head file) was missing; then verify it.
+
+    A cut tail cannot be seen without the witness, so such a log is not verified. Compare it first with a backup, or
+    with a head that was noted elsewhere: audit verify --expect-head HASH --expect-count N.
+
+    Exit 0 accepted and verified, 3 not a person, 5 not verified for another reason, 64 nothing to accept.
+    """
+    from agent.journal.journal import Journal
+    from agent.journal.verify import verify as check
+    from tui.opening import WallClock
+    from tui.output import emit, say
+
+    settings = settings_of(ctx)
+    if not settings.db.is_file():
+        raise JournalError(f"there is no journal at {settings.db}", hint="name one with --db")
+    with Journal.open(settings.db, clock=WallClock()) as journal:
+        entry = journal.accept_witness(reason=reason, by=settings.actor)
+    say(settings, f"accepted: entry {entry.seq:,}")
+    found = check(settings.db)
+    emit(settings, found, lambda: _tell(settings, found))
+    if not found.ok:
+        raise typer.Exit(EXIT_NOT_VERIFIED)
+
+
 @app.command("export")
 def export_entries(
     ctx: typer.Context,
     form: Annotated[Literal["json", "jsonl", "csv"], typer.Option("--format", help="json, jsonl or csv")] = "json",
     out: Annotated[Path | None, typer.Option(help="file, readable by you only; default stdout")] = None,
 ) -> None:
-    """Every entry with every column as it is stored, oldest first."""
+    """Every entry with every column as it is stored, oldest first.
+
+    In a file or a pipe it is exact; on a terminal, characters that a terminal would obey or hide are escaped.
+    """
     from agent.journal.export import create_private, export
     from agent.journal.reading import look
     from tui.output import say
 
     settings = settings_of(ctx)
     if out is None:
-        look(settings.db, lambda connection: export(connection, sys.stdout, form), tries=1)
+        shown = _Visible(form) if sys.stdout.isatty() else sys.stdout
+        look(settings.db, lambda connection: export(connection, shown, form), tries=1)
         return
     with create_private(out) as file:
         count = look(settings.db, lambda connection: export(connection, file, form), tries=1)
     say(settings, f"{count:,} entries → {out}")
+
+
+class _Visible:
+    """A terminal for text that somebody else wrote: JSON keeps its value, with \\uXXXX for what cannot be seen."""
+
+    def __init__(self, form: Literal["json", "jsonl", "csv"]) -> None:
+        self._form = form
+
+    def write(self, text: str, /) -> int:
+        from tui.output import inert_json
+        from tui.safe_text import safe_text
+
+        shown = safe_text(text, limit=len(text), lines=True) if self._form == "csv" else inert_json(text)
+        return sys.stdout.write(shown)

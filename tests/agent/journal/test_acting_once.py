@@ -112,6 +112,35 @@ def test_a_no_after_a_yes_takes_it_back(journal):
         begin(journal, made, approval_ids=("ok-1",))
 
 
+@pytest.mark.parametrize(("verdict", "yes"), [("ask", False), ("ask", True), ("allow", False)])
+def test_a_no_is_taken_as_long_as_nothing_was_begun(journal, verdict, yes):
+    made = saved(journal, verdict=verdict)
+    if yes:
+        journal.save_approval("p-1", approval(made), actor="person:ada")
+    no = approval(made, "no-1", answer="deny")
+    journal.save_approval("p-1", no, actor="person:ada")
+    assert (journal.proposal("p-1").status, journal.proposal("p-1").approvals[-1]) == ("refused", no)
+    with pytest.raises(Denied, match="p-1 is refused"):
+        begin(journal, made, approval_ids=("ok-1",) if yes else ())
+    with pytest.raises(Denied, match="nothing left to answer"):
+        journal.save_approval("p-1", approval(made, "ok-2"), actor="person:ada")
+
+
+def test_a_no_comes_too_late_when_the_action_was_begun(journal):
+    made = saved(journal)
+    begin(journal, made)
+    with pytest.raises(Denied, match="p-1 is acting: there is nothing left to answer"):
+        journal.save_approval("p-1", approval(made, "no-1", answer="deny"), actor="person:ada")
+
+
+def test_the_same_answer_twice_is_told_as_answered(journal):
+    made = saved(journal, verdict="ask")
+    journal.save_approval("p-1", approval(made), actor="person:ada")
+    with pytest.raises(Denied, match="p-1 was already answered by person:ada at this moment: it is approved"):
+        journal.save_approval("p-1", approval(made), actor="person:ada")
+    assert kinds(journal) == ["proposal", "decision", "approval"]
+
+
 def test_an_unanswered_proposal_expires(journal, clock):
     made = saved(journal, verdict="ask")
     clock.move(1800)
@@ -139,6 +168,25 @@ def test_an_approval_and_a_permit_expire(journal):
             lease=None,
             actor="x",
         )
+
+
+def test_what_expired_while_the_intent_waited_for_its_turn_is_refused(journal, clock):
+    """The caller read its clock before; the transaction reads it again."""
+    approved, allowed, led = (
+        saved(journal, "p-1", verdict="ask"),
+        saved(journal, "p-2", fleet="batch"),
+        saved(journal, "p-3", fleet="web"),
+    )
+    journal.save_approval("p-1", approval(approved, seconds=60), actor="person:ada")
+    lease = journal.acquire_lease("daemon", holder="a", ttl_seconds=60, now=NOW)
+    clock.move(61)
+    with pytest.raises(Denied, match="expired"):
+        begin(journal, approved, approval_ids=("ok-1",), at=NOW)
+    with pytest.raises(Halted, match="ended at"):
+        begin(journal, led, number=3, lease=lease, at=NOW)
+    clock.move(600)
+    with pytest.raises(Denied, match="the permit permit-i-2 expired"):
+        begin(journal, allowed, number=2, at=NOW)
 
 
 @pytest.mark.parametrize("verdict", ["deny"])
@@ -174,6 +222,16 @@ def test_a_refusal_at_the_last_look_is_final(journal):
     with pytest.raises(Denied, match="p-1 is refused"):
         begin(journal, made)
     assert kinds(journal)[-1] == "refused"
+
+
+@pytest.mark.parametrize("end", [None, "unknown", "done", "failed"])
+def test_what_was_acted_on_is_never_called_refused(journal, end):
+    begin(journal, saved(journal))
+    if end:
+        journal.close_intent("i-1", outcome(end), actor="test")
+    before = (journal.head(), journal.proposal("p-1"))
+    journal.refuse("p-1", reason="the fleet changed since it was shown", actor="late")
+    assert (journal.head(), journal.proposal("p-1")) == before
 
 
 def test_a_refused_intent_leaves_nothing_behind(journal):
@@ -229,11 +287,21 @@ def test_a_later_word_wins(journal):
     assert journal.use((measure("instances_replaced"),), fleet=LABEL, now=NOW).instances_replaced == {"m": 3}
 
 
+@pytest.mark.parametrize("final", ["done", "already", "refused", "failed", "superseded"])
+def test_not_knowing_comes_too_late_after_a_final_word(journal, final):
+    begin(journal, saved(journal))
+    journal.close_intent("i-1", outcome(final), actor="one")
+    before = (journal.head(), journal.proposal("p-1"), journal.outcomes("p-1"))
+    journal.close_intent("i-1", outcome("unknown"), actor="two")
+    assert (journal.head(), journal.proposal("p-1"), journal.outcomes("p-1")) == before
+    assert journal.open_intents() == ()
+
+
 def test_use_tells_what_was_done(journal):
     amounts = {"actions": Decimal(1), "added_cost_usd": Decimal("12.50"), "instances_replaced": Decimal(0)}
     begin(journal, saved(journal), amounts=amounts)
     journal.spend(Decimal("0.0125"), what="tokens", now=NOW)
-    measures = [measure("actions"), measure("added_cost_usd"), measure("tool_cost_usd")]
+    measures = [measure("actions"), measure("added_cost_usd", seconds=86_400), measure("tool_cost_usd")]
     used = journal.use(measures, fleet="asg/other", now=NOW)
     assert used.actions == {"m": 1}
     assert used.added_cost_usd == {"m": Decimal("12.50")}

@@ -80,6 +80,21 @@ def test_two_processes_with_one_approval_act_once(path, clock, workers):
         assert len(journal.entries(kinds=("intent",))) == 1
 
 
+@pytest.mark.accepts("U-05")
+def test_one_answer_given_at_one_instant_by_several_processes_counts_once(path, clock, workers):
+    with Journal.open(path, clock=clock) as journal:
+        saved(journal, verdict="ask")
+    processes = workers("approve", ["a", "b", "c", "d"])
+    go(processes)
+    words = last_words(processes)
+    assert words.count("won") == 1
+    already = "Denied: proposal p-1 was already answered by person:ada at this moment: it is approved"
+    assert words.count(already) == 3
+    with Journal.open(path, clock=clock) as journal:
+        assert journal.proposal("p-1").status == "approved"
+        assert len(journal.entries(kinds=("approval",))) == 1
+
+
 def test_a_budget_holds_when_many_spend_it_at_once(path, clock, workers):
     names = [str(n) for n in range(6)]
     with Journal.open(path, clock=clock) as journal:
@@ -89,4 +104,4 @@ def test_a_budget_holds_when_many_spend_it_at_once(path, clock, workers):
     go(processes)
     words = last_words(processes)
     assert words.count("won") == 3  # 3 × 12.50 of 40
-    assert sum("added_cost_usd/3600 is full: 37.50 of 40" in w for w in words) == 3
+    assert sum("added_cost_usd/3600 is full: 37.5 of 40" in w for w in words) == 3

@@ -12,7 +12,7 @@ from agent.journal.journal import Journal
 from agent.journal.reading import look
 from agent.journal.verify import verify
 from agent.journal.witness import head_path
-from tools.errors import AuditBroken
+from tools.errors import AuditBroken, Denied, JournalError, UsageError
 
 pytestmark = pytest.mark.accepts("P-24", "DC-04")
 ROWS = 6
@@ -199,10 +199,54 @@ def test_a_missing_witness_is_told_and_a_noted_head_may_stand_for_it(whole):
     assert verify(whole, expect_head=noted.head, expect_count=noted.entries).ok
 
 
-def test_a_log_opened_without_its_witness_tells_of_it_for_ever(whole, clock):
+def test_a_cut_tail_without_a_witness_is_not_whole_again_because_somebody_opened_the_log(whole, clock):
+    edit(whole, ("DELETE FROM audit WHERE seq > 4",))
+    head_path(whole).unlink()
+    for _ in (1, 2):
+        with Journal.open(whole, clock=clock) as journal:
+            assert [e.kind for e in journal.entries(after_seq=4, limit=1)] == ["witness-missing"]
+            journal.append("later", {}, actor="ada")
+        found_at(whole, 5, "the witness was missing when entry 5 was written")
+    found = verify(whole)
+    assert not verify(whole, expect_head=found.head, expect_count=found.entries).ok
+
+
+def test_a_witness_is_missed_before_there_is_a_new_one(whole, clock):
+    """Whoever is killed while opening leaves no log that looks whole."""
+    head_path(whole).unlink()
+    head_path(whole).mkdir()  # a witness cannot be written here
+    with pytest.raises(JournalError):
+        Journal.open(whole, clock=clock)
+    head_path(whole).rmdir()
+    Journal.open(whole, clock=clock).close()
+    found_at(whole, ROWS + 1, "the witness was missing")
+
+
+def test_a_person_answers_for_a_log_whose_witness_was_missing(whole, clock):
     head_path(whole).unlink()
     with Journal.open(whole, clock=clock) as journal:
-        assert [e.kind for e in journal.entries(after_seq=ROWS)] == ["witness-missing"]
+        for by in ("agent:offline planner", "journal", "autonomy", ""):
+            with pytest.raises(Denied, match="cannot answer for a person"):
+                journal.accept_witness(reason="because", by=by)
+        with pytest.raises(UsageError, match="no reason"):
+            journal.accept_witness(reason="  ", by="ada")
+        assert not verify(whole).ok
+        accepted = journal.accept_witness(reason="restored from the backup of Monday", by="ada")
+        assert (accepted.kind, accepted.actor) == ("witness-accepted", "ada")
+        assert f'"missing":[{ROWS + 1}]' in accepted.payload
+        with pytest.raises(UsageError, match="nothing to accept"):
+            journal.accept_witness(reason="again", by="ada")
+    assert verify(whole).ok
+    head_path(whole).unlink()  # and again: one yes is good for what was seen
+    Journal.open(whole, clock=clock).close()
+    found_at(whole, ROWS + 3, "the witness was missing")
+
+
+def test_no_machine_answers_for_a_missing_witness_by_writing_the_entry_itself(whole, clock):
+    head_path(whole).unlink()
+    with Journal.open(whole, clock=clock) as journal:
+        journal.append("witness-accepted", {"reason": "trust me"}, actor="agent:gpt")
+    found_at(whole, ROWS + 1, "the witness was missing")
 
 
 def test_a_witness_that_is_none_is_told(whole):

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -13,7 +14,7 @@ from agent.journal.journal import Journal
 from agent.journal.reading import look
 from agent.journal.verify import verify
 from agent.journal.witness import head_path, read_witness
-from tools.errors import JournalError
+from tools.errors import AuditBroken, JournalError
 
 
 def mode(path):
@@ -93,6 +94,19 @@ def test_a_journal_of_a_newer_spotwarden_is_left_alone(path, clock):
     assert "upgrade" in caught.value.hint
 
 
+def test_a_journal_of_an_older_spotwarden_is_left_alone_and_still_read(path, clock):
+    with Journal.open(path, clock=clock) as journal:
+        journal.append("kind", {}, actor="ada")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version=1")
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=r"older spotwarden \(journal version 1") as caught:
+        Journal.open(path, clock=clock)
+    assert "move it aside" in caught.value.hint
+    assert path.read_bytes() == before
+    assert verify(path).ok
+
+
 def test_a_full_disk_stores_nothing_and_says_so(path, clock):
     with Journal.open(path, clock=clock) as journal:
         journal.append("kind", {}, actor="ada")
@@ -157,6 +171,39 @@ def test_the_head_is_witnessed_at_open_every_hundred_rows_every_minute_and_at_cl
     witness = json.loads(head_path(path).read_text())
     assert (witness["count"], witness["head"]) == (105, verify(path).head)
     assert mode(head_path(path)) == 0o600
+
+
+@pytest.mark.accepts("P-24")
+def test_the_head_is_witnessed_while_nobody_writes(path, clock):
+    """The clock stands still, and nobody calls: the writer sees to it."""
+    with Journal.open(path, clock=clock, witness_seconds=0.05) as journal:
+        for count in (1, 2):
+            assert journal.append("kind", {}, actor="ada").seq == count
+            assert witnessed(path, count)
+
+
+def test_a_witness_that_cannot_be_written_while_idle_is_told_to_the_next_writer(path, clock):
+    with Journal.open(path, clock=clock, witness_seconds=0.05) as journal:
+        journal.append("kind", {}, actor="ada")
+        assert witnessed(path, 1)
+        journal.append("kind", {}, actor="ada")
+        good = head_path(path).read_bytes()
+        head_path(path).write_text("{}")
+        clock.move(1)
+        with pytest.raises(AuditBroken, match="is not a head file"):
+            journal.append("kind", {}, actor="ada")
+        head_path(path).write_bytes(good)
+        assert witnessed(path, 2)  # tried again, with nobody calling
+
+
+def witnessed(path, count, *, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = read_witness(path)
+        if found is not None and found.count >= count:
+            return True
+        threading.Event().wait(0.01)
+    return False
 
 
 def test_threads_share_one_chain_and_get_their_own_entry(journal):

@@ -5,7 +5,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-from journal_nouns import StoppedClock, begin, intent, limit
+from journal_nouns import StoppedClock, approval, begin, intent, limit
 
 from agent.journal.journal import Journal
 from tools.errors import SpotError
@@ -30,6 +30,11 @@ def race(journal, name, number):
     tell(lambda: journal.open_intent("p-1", intent(of, f"i-{name}"), fleet=of.fleet.label, **given))
 
 
+def approve(journal, name, number):
+    of = journal.proposal("p-1").proposal
+    tell(lambda: journal.save_approval("p-1", approval(of), actor="person:ada"))
+
+
 def take(journal, name, number):
     of = journal.proposal(f"p-{name}").proposal
     limits = (limit("added_cost_usd", amount=Decimal("12.50"), ceiling=Decimal(40)), limit("actions", ceiling=100))
@@ -45,7 +50,7 @@ def tell(work):
         print("won", flush=True)
 
 
-VERBS = {"append": append, "race": race, "take": take}
+VERBS = {"append": append, "race": race, "approve": approve, "take": take}
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
