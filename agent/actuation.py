@@ -15,20 +15,23 @@ from typing import Any, Literal
 
 from agent.facts import Actor, drift, gather, state_digest, state_seen
 from agent.journal.journal import Journal
-from agent.journal.records import Lease, SavedProposal
+from agent.journal.records import Lease, OpenIntent, SavedProposal
 from policies.authorize import authorize
 from policies.document import Policy
 from policies.engine import decide
 from policies.records import Approval, Decision, Proposal
 from tools import effects
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
-from tools.errors import CloudError, Denied, Halted, OutcomeUnknown, StalePlan
+from tools.errors import AuditBroken, CloudError, Denied, Halted, OutcomeUnknown, StalePlan
 from tools.fleets.preview import draw_preview
 from tools.records import Action, Fleet, Intent, Outcome, OutcomeStatus, Permit, RestoreCheckpoint, digest_of
 
 # EC2 may show an old state for up to about five minutes: until then an unanswered write is neither done nor not
 HORIZON = timedelta(seconds=300)
 MAX_WAITING = 20
+# how much dearer a change may have become since it was shown
+_DEARER_USD_A_DAY = Decimal(5)
+_DEARER_SHARE = Decimal("0.2")
 _FINAL = frozenset({"done", "already", "refused", "failed", "superseded"})
 
 
@@ -137,7 +140,7 @@ class Actuation:
 
     def reconcile(self) -> tuple[tuple[str, Outcome], ...]:
         """Settle what a dead process left open by looking, never by sending: (proposal id, outcome) each."""
-        return tuple((o.proposal_id, self._settle(o.intent, o.last_outcome)) for o in self.journal.open_intents())
+        return tuple((o.proposal_id, self._settle(o)) for o in self.journal.open_intents())
 
     # judging
 
@@ -185,6 +188,7 @@ class Actuation:
         )
         if len(fresh.preview.replaced_instances) > len(proposal.preview.replaced_instances):
             raise StalePlan(f"{proposal.proposal_id}: AWS would now replace more instances than were shown")
+        _check_price(proposal, fresh)
         permit = authorize(proposal, decision, saved.approvals, self.policy(), now=self.clock.now())
         return permit, decision, fleet
 
@@ -246,8 +250,9 @@ class Actuation:
             return self._close(intent, "failed", f"the last look failed, nothing was sent: {error.message}", by=by)
         try:
             self._check_running()
-        except Halted as error:
-            self._close(intent, "refused", error.message, after=intent.expect, by=by)
+            self.journal.mark_sending(intent.intent_id, lease=self.lease(), at=self.clock.now(), actor=by)
+        except (Halted, Denied, AuditBroken) as error:
+            self._close(intent, "refused", error.message, after=intent.expect, unsent_only=True, by=by)
             raise
         try:
             receipt = effects.carry_out(self.writer, intent.permit, fleet)
@@ -270,21 +275,32 @@ class Actuation:
         seen = "read back as wanted" if after == intent.want else "AWS took it; not yet visible on reading back"
         return self._close(intent, "done", seen, after=after, request_ids=receipt.request_ids, by=by)
 
-    def _settle(self, intent: Intent, last: Outcome | None) -> Outcome:
+    def _settle(self, left: OpenIntent) -> Outcome:
+        intent, last = left.intent, left.last_outcome
         try:
             seen = effects.observe(self.reader, intent.permit.action)
         except CloudError as error:
             return self._stay_unknown(intent, last, f"cannot look: {error.message}")
+        ends = (left.sent_at or intent.opened_at) + HORIZON
+        if left.sent_at is None:
+            return self._settle_unsent(intent, last, seen, ends)
         if seen == intent.want:
             return self._close(intent, "done", "found done when looked for", after=seen, by="reconcile")
-        ends = intent.opened_at + HORIZON
         if self.clock.now() < ends:
-            text = f"sent or not, no answer is known; AWS may still show an old state until {ends:%H:%M:%S} UTC"
+            text = f"sent, and no answer is known; AWS may still show an old state until {ends:%H:%M:%S} UTC"
             return self._stay_unknown(intent, last, text, after=seen)
         if seen == intent.expect:
             return self._close(intent, "failed", "not found after 300 s: it did not happen", after=seen, by="reconcile")
         text = "cannot be told any more: " + "; ".join(drift(intent.want, seen))
         return self._close(intent, "superseded", text, after=seen, by="reconcile")
+
+    def _settle_unsent(self, intent: Intent, last: Outcome | None, seen: dict[str, Any], ends: datetime) -> Outcome:
+        """Its sender may only be slow; once the time is over, closing it keeps a sleeper from sending it."""
+        if self.clock.now() < ends:
+            text = f"not sent yet, as far as the journal knows; given up at {ends:%H:%M:%S} UTC"
+            return self._stay_unknown(intent, last, text, after=seen)
+        text = "its sender died before it was sent: nothing happened"
+        return self._close(intent, "failed", text, after=seen, unsent_only=True, by="reconcile")
 
     def _stay_unknown(
         self, intent: Intent, last: Outcome | None, message: str, *, after: dict[str, Any] | None = None
@@ -301,6 +317,7 @@ class Actuation:
         *,
         after: dict[str, Any] | None = None,
         request_ids: tuple[str, ...] = (),
+        unsent_only: bool = False,
         by: str,
     ) -> Outcome:
         outcome = Outcome(
@@ -311,13 +328,25 @@ class Actuation:
             request_ids=tuple(r for r in request_ids if r),
             at=self.clock.now(),
         )
-        self.journal.close_intent(intent.intent_id, outcome, actor=by)
+        self.journal.close_intent(intent.intent_id, outcome, unsent_only=unsent_only, actor=by)
         return outcome
 
     def _refuse(self, saved: SavedProposal, error: StalePlan | Denied, *, by: str) -> None:
         """Tell the journal that an approved action was refused at the last look. A need for approval is no refusal."""
         lines = list(error.drift) if isinstance(error, StalePlan) else []
         self.journal.refuse(saved.proposal.proposal_id, reason=error.message, drift=lines, actor=by)
+
+
+def _check_price(shown: Proposal, now: Proposal) -> None:
+    """An approval holds for about the money that was shown. Raises StalePlan: it became dearer, or unknown."""
+    was, has = shown.preview.added_cost_usd_per_day, now.preview.added_cost_usd_per_day
+    if was is None or (has is not None and has <= was + max(_DEARER_USD_A_DAY, abs(was) * _DEARER_SHARE)):
+        return
+    raise StalePlan(
+        f"{shown.proposal_id}: prices moved since it was shown: nothing was called",
+        hint="ask or plan again: the change will be previewed at today's prices",
+        drift=(f"added_cost_usd_per_day: {was:.2f} → {'unknown' if has is None else f'{has:.2f}'}",),
+    )
 
 
 def _same(waiting: SavedProposal, proposal: Proposal, decision: Decision) -> bool:

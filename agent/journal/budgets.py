@@ -139,7 +139,7 @@ def _kept(limit: Reservation) -> Decimal:
 
 
 def _rounded(amount: Decimal) -> Decimal:
-    return amount.quantize(_EXACT, context=_WIDE)
+    return Decimal(_told(amount.quantize(_EXACT, context=_WIDE)))
 
 
 def _told(amount: Decimal) -> str:

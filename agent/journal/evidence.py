@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from agent.journal.chain import COLUMNS, entry_hash
+from agent.journal.writer import clean
 from tools.errors import AuditBroken
 from tools.records import canonical_json
 
@@ -50,7 +51,7 @@ def _same(db: Any, seq: int, kind: str, text: str, proposal_id: str) -> None:
     if row is None or row[3] != kind:
         raise _broken(proposal_id, f"the audit log holds no {kind} entry {seq:,}")
     payload = _parsed(row[4])
-    if _about(row[4]) != proposal_id or canonical_json(payload.get(kind)) != text:
+    if _about(row[4]) != proposal_id or clean(canonical_json(payload.get(kind))) != text:
         raise _broken(proposal_id, f"the stored {kind} is not the one of entry {seq:,}")
     after = db.execute("SELECT previous_hash FROM audit WHERE seq = ?", (seq + 1,)).fetchone()
     if entry_hash(*row[:6]) != row[6] or (after is not None and after[0] != row[6]):

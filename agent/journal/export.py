@@ -7,7 +7,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 from agent.journal.chain import COLUMNS
 from tools.errors import JournalError
@@ -17,7 +17,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM audit NOT INDEXED ORDER BY seq"  # noqa: S608 - our own columns
 
 
-def export(connection: sqlite3.Connection, out: IO[str], form: Format) -> int:
+class Out(Protocol):
+    """Where text goes."""
+
+    def write(self, text: str, /) -> int: ...
+
+
+def export(connection: sqlite3.Connection, out: Out, form: Format) -> int:
     """Write every entry, oldest first; returns how many.
 
     json   one array of objects; jsonl: one object a line

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from agent.journal.budgets import release, reserve, restore, within_limits
+from agent.journal.evidence import confirm, confirm_intent
 from agent.journal.leases import still_leads
 from agent.journal.proposals import read_one
 from agent.journal.records import Lease, OpenIntent, SavedProposal
 from agent.journal.writer import Transaction, clean, instant
+from policies.people import person_name
 from policies.records import Reservation
 from tools.errors import Denied, JournalError
 from tools.records import Intent, Outcome
@@ -32,7 +34,7 @@ def open_intent(
     intent: Intent,
     *,
     fleet: str,
-    amounts: Mapping[str, Decimal],
+    amounts: Mapping[str, Decimal | None],
     limits: Sequence[Reservation],
     approval_ids: Sequence[str],
     lease: Lease | None,
@@ -40,25 +42,20 @@ def open_intent(
 ) -> None:
     """Raises  Denied: acted on already, an approval missing or used, the fleet busy, a limit full
     Halted: the lease was lost
+    AuditBroken: the audit chain does not hold what the rows show
     """
-    now = intent.opened_at
+    earliest, now = sorted((intent.opened_at, tx.at))  # the caller may have waited long for its turn
     saved = read_one(tx.db, proposal_id, now=now)
     _not_acted_on(saved)
+    confirm(tx.db, proposal_id)
     _permitted(saved, intent, now)
     if lease is not None:
         still_leads(tx.db, lease, now=now)
     _fleet_is_free(tx.db, fleet)
     approved_by = _approvals(tx.db, saved, approval_ids, now=now)
     _enough(saved, approved_by)
-    within_limits(tx.db, limits, amounts, now=now)
-    tx.db.execute(
-        "INSERT INTO intents (intent_id, proposal_id, fleet, opened_at, status, intent) VALUES (?, ?, ?, ?, 'open', ?)",
-        (intent.intent_id, proposal_id, fleet, instant(now), clean(intent.canonical())),
-    )
-    _consume(tx.db, approval_ids, intent.intent_id)
-    reserve(tx.db, limits, amounts, fleet=fleet, intent_id=intent.intent_id, at=now)
-    tx.db.execute("UPDATE proposals SET status = 'acting' WHERE proposal_id = ?", (proposal_id,))
-    tx.append(
+    within_limits(tx.db, limits, amounts, now=earliest, approved=bool(approved_by))
+    told = tx.append(
         "intent",
         {
             "proposal_id": proposal_id,
@@ -71,6 +68,14 @@ def open_intent(
         },
         actor=actor,
     )
+    tx.db.execute(
+        "INSERT INTO intents (intent_id, proposal_id, fleet, opened_at, status, seq, intent) "
+        "VALUES (?, ?, ?, ?, 'open', ?, ?)",
+        (intent.intent_id, proposal_id, fleet, instant(intent.opened_at), told.seq, clean(intent.canonical())),
+    )
+    _consume(tx.db, approval_ids, intent.intent_id)
+    reserve(tx.db, limits, amounts, fleet=fleet, intent_id=intent.intent_id, at=now)
+    tx.db.execute("UPDATE proposals SET status = 'acting' WHERE proposal_id = ?", (proposal_id,))
 
 
 def _not_acted_on(saved: SavedProposal) -> None:
@@ -80,7 +85,7 @@ def _not_acted_on(saved: SavedProposal) -> None:
             f"proposal {proposal_id} was acted on already: it is {saved.status}",
             hint="ask for a new one if it is needed",
         )
-    if saved.status in ("denied", "refused", "expired"):
+    if saved.status in ("denied", "refused", "expired") or saved.decision.verdict == "deny":
         raise Denied(f"proposal {proposal_id} is {saved.status}", hint="ask for a new one")
 
 
@@ -119,7 +124,7 @@ def _approvals(db: Any, saved: SavedProposal, approval_ids: Sequence[str], *, no
     for approval_id, consumed_by in used:
         if approval_id in approval_ids:
             raise Denied(f"approval {approval_id} was used by {consumed_by}: it is good for once")
-    return {by_id[i].by for i in approval_ids}
+    return {person_name(by_id[i].by) for i in approval_ids}
 
 
 def _enough(saved: SavedProposal, approved_by: set[str]) -> None:
@@ -140,17 +145,23 @@ def _consume(db: Any, approval_ids: Sequence[str], intent_id: str) -> None:
             raise Denied(f"approval {approval_id} was used already: it is good for once")
 
 
-def close_intent(tx: Transaction, intent_id: str, outcome: Outcome, *, actor: str) -> None:
+def close_intent(tx: Transaction, intent_id: str, outcome: Outcome, *, unsent_only: bool = False, actor: str) -> bool:
     """Say what became of an intent. `unknown` keeps it open; a later word wins, as the world was read again.
 
-    Raises  JournalError: there is no such intent
+    An `unknown` that comes after a word was found knows less than the journal does: it is not written.
+
+    unsent_only  write it only while nobody has begun to send: who sleeps in between then finds it closed
+    Returns      whether it was written
+    Raises       JournalError: there is no such intent
     """
     row = tx.db.execute(
-        "SELECT proposal_id, closed_at, fleet FROM intents WHERE intent_id = ?", (intent_id,)
+        "SELECT proposal_id, closed_at, fleet, sent_at FROM intents WHERE intent_id = ?", (intent_id,)
     ).fetchone()
     if row is None:
         raise JournalError(f"there is no intent {intent_id!r} to close")
-    proposal_id, closed_at, fleet = row
+    proposal_id, closed_at, fleet, sent_at = row
+    if (outcome.status == "unknown" and closed_at is not None) or (unsent_only and sent_at is not None):
+        return False
     tx.db.execute(
         "INSERT INTO outcomes (intent_id, at, status, outcome) VALUES (?, ?, ?, ?)",
         (intent_id, instant(outcome.at), outcome.status, clean(outcome.canonical())),
@@ -161,14 +172,14 @@ def close_intent(tx: Transaction, intent_id: str, outcome: Outcome, *, actor: st
         actor=actor,
     )
     if outcome.status == "unknown":
-        if closed_at is None:
-            _set_status(tx.db, proposal_id, intent_id, "unknown", None, outcome)
-        return
+        _set_status(tx.db, proposal_id, intent_id, "unknown", None, outcome)
+        return True
     _set_status(tx.db, proposal_id, intent_id, outcome.status, instant(outcome.at), outcome)
     if _had_no_effect(outcome):
         release(tx.db, intent_id, at=outcome.at)
     else:
         restore(tx.db, intent_id)
+    return True
 
 
 def _set_status(db: Any, proposal_id: str, intent_id: str, status: str, closed_at: str | None, said: Outcome) -> None:
@@ -187,19 +198,41 @@ def _had_no_effect(outcome: Outcome) -> bool:
     return outcome.status == "failed" and bool(outcome.after) and outcome.after == outcome.before
 
 
+def mark_sending(tx: Transaction, intent_id: str, *, lease: Lease | None, at: datetime, actor: str) -> None:
+    """The last word before the call: from here on it may have happened. Durable on return, once an intent.
+
+    Raises  Denied: the intent was closed meanwhile, was sent before, or its permit is over
+            Halted: the lease went to somebody else
+            AuditBroken: the audit chain does not hold this intent as its row shows it
+    """
+    row = tx.db.execute("SELECT closed_at, sent_at, intent FROM intents WHERE intent_id = ?", (intent_id,)).fetchone()
+    if row is None or row[0] is not None or row[1] is not None:
+        end = "is not known" if row is None else "was sent before" if row[1] else "was closed while its sender slept"
+        raise Denied(f"the intent {intent_id} {end}: nothing is sent", hint="ask or plan again")
+    now = max(at, tx.at)
+    if now >= Intent.model_validate_json(row[2]).permit.expires_at:
+        raise Denied(f"the permit of {intent_id} is over: nothing is sent", hint="ask or plan again")
+    if lease is not None:
+        still_leads(tx.db, lease, now=now)
+    confirm_intent(tx.db, intent_id)
+    tx.db.execute("UPDATE intents SET sent_at = ? WHERE intent_id = ?", (instant(now), intent_id))
+    tx.append("sending", {"intent_id": intent_id}, actor=actor)
+
+
 def read_open(db: Any) -> tuple[OpenIntent, ...]:
     """Oldest first."""
     rows = db.execute(
-        "SELECT proposal_id, intent, (SELECT outcome FROM outcomes o WHERE o.intent_id = i.intent_id "
+        "SELECT proposal_id, intent, sent_at, (SELECT outcome FROM outcomes o WHERE o.intent_id = i.intent_id "
         "ORDER BY outcome_id DESC LIMIT 1) FROM intents i WHERE closed_at IS NULL ORDER BY rowid"
     ).fetchall()
     return tuple(
         OpenIntent(
             proposal_id=p,
             intent=Intent.model_validate_json(i),
+            sent_at=datetime.fromisoformat(sent) if sent else None,
             last_outcome=Outcome.model_validate_json(o) if o else None,
         )
-        for p, i, o in rows
+        for p, i, sent, o in rows
     )
 
 

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +16,11 @@ from typing import Any, Self, TypeVar
 from agent.journal import budgets, conversations, intents, leases, proposals, search
 from agent.journal.chain import Head
 from agent.journal.files import UNREADABLE, connect, prepare, told
+from agent.journal.missing import accept, note_missing
 from agent.journal.records import Conversation, Lease, OpenIntent, SavedProposal
 from agent.journal.schema import create_or_check, wrap
 from agent.journal.witness import read_witness, write_witness
-from agent.journal.writer import Transaction, Writer, clean, hash_at, read_head
+from agent.journal.writer import WITNESS_SECONDS, Transaction, Writer, clean, hash_at, read_head
 from policies.records import Approval, Decision, Measure, Proposal, Reservation, WindowUse
 from tools.cloud import Clock
 from tools.records import AuditEntry, Intent, Outcome, Record
@@ -41,9 +42,13 @@ class Journal:
         self._at_exit = _close_at_exit(self)
 
     @classmethod
-    def open(cls, path: Path, *, clock: Clock) -> "Journal":
+    def open(cls, path: Path, *, clock: Clock, witness_seconds: float = WITNESS_SECONDS) -> "Journal":
         """Open or make it, and witness its head.
 
+        Entries without a witness beside them: a tail may have been cut, so the log itself tells of it from now on
+        (audit kind `witness-missing`), and does not verify before a person accepts it.
+
+        witness_seconds  at most so long is an entry unwitnessed, also while nobody writes
         Raises  JournalError: not ours, locked, read-only, no disk, from a newer spotwarden
                 AuditBroken: the witness beside it saw what the file does not hold
         """
@@ -55,19 +60,16 @@ class Journal:
             try:
                 db.execute("BEGIN IMMEDIATE")
                 create_or_check(db, path)
+                if read_witness(path) is None and read_head(db).count > 0:
+                    note_missing(Transaction(db, clock.now()))  # durable before there is a witness again
                 db.execute("COMMIT")
-                missed = read_witness(path) is None and read_head(db).count > 0
                 witness = write_witness(path, read_head(db), at=clock.now(), hash_at=lambda n: hash_at(db, n))
                 reading = undo.enter_context(closing(connect(path)))
                 reading.execute("PRAGMA query_only=ON")
             except UNREADABLE as error:
                 raise told(error, path) from None
             undo.pop_all()
-        journal = cls(Writer(db, path, clock, witness), wrap(reading), path, clock)
-        if missed:  # somebody took the evidence away: from now on the log itself tells of it
-            head = journal.head()
-            journal.append("witness-missing", {"count": head.count, "head": head.hash}, actor="journal")
-        return journal
+        return cls(Writer(db, path, clock, witness, witness_seconds), wrap(reading), path, clock)
 
     def close(self) -> None:
         """Finish, witness the head, let go. Again is allowed."""
@@ -113,13 +115,21 @@ class Journal:
         return self._read(read_head)
 
     def witness(self) -> None:
-        """Write the head file now; long runs call it once a minute.
+        """Write the head file now; the writer does it by itself every minute and every hundred entries.
 
         Raises  AuditBroken, JournalError
         """
         self._read(
             lambda db: write_witness(self.path, read_head(db), at=self._clock.now(), hash_at=lambda n: hash_at(db, n))
         )
+
+    def accept_witness(self, *, reason: str, by: str) -> AuditEntry:
+        """A person answers for the log as it was found when its witness was missing; audit kind `witness-accepted`.
+
+        Raises  Denied: not a person; UsageError: no reason, or no witness was missing
+        """
+        entry: AuditEntry = self._writer.do(lambda tx: accept(tx, reason=reason, by=by))
+        return entry
 
     def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
         """Entries that hold every word of the text, newest first; and how many were searched."""
@@ -140,11 +150,17 @@ class Journal:
         return self._read(lambda db: proposals.read_many(db, now=self._clock.now(), status=status, limit=limit))
 
     def save_approval(self, proposal_id: str, approval: Approval, *, actor: str) -> None:
-        """Audit kind `approval`. Raises Denied, StalePlan, UsageError."""
+        """A person's yes, or no: a no takes a yes back as long as nothing was begun. Audit kind `approval`.
+
+        Raises  Denied: not a person, answered already, nothing left to answer; StalePlan; UsageError
+        """
         self._writer.do(lambda tx: proposals.save_approval(tx, proposal_id, approval, actor=actor))
 
     def refuse(self, proposal_id: str, *, reason: str, drift: Sequence[str] = (), actor: str) -> None:
-        """It was refused at the last look: it can never be acted on; audit kind `refused`."""
+        """It was refused at the last look: it can never be acted on; audit kind `refused`.
+
+        Nothing is written about a proposal that was acted on already.
+        """
         self._writer.do(lambda tx: proposals.refuse(tx, proposal_id, reason=reason, drift=drift, actor=actor))
 
     # acting once
@@ -155,7 +171,7 @@ class Journal:
         intent: Intent,
         *,
         fleet: str,
-        amounts: Mapping[str, Decimal],
+        amounts: Mapping[str, Decimal | None],
         limits: Sequence[Reservation],
         approval_ids: Sequence[str],
         lease: Lease | None,
@@ -164,9 +180,11 @@ class Journal:
         """Take the right to act, durably, before anything is sent; audit kind `intent`.
 
         fleet    the fleet's label
-        amounts  measure → what the action takes (actions, instances_replaced, added_cost_usd)
+        amounts  measure → what the action takes (actions, instances_replaced, added_cost_usd in USD a day);
+                 None = unknown, and then `use` does not know either until the window moved on
         limits   what the decision reserved
         Raises   Denied: acted on already, approval missing or used, fleet busy, a limit full; Halted: lease lost
+                 AuditBroken: the audit chain does not hold the proposal, its verdict or its answers as the rows do
         """
         self._writer.do(
             lambda tx: intents.open_intent(
@@ -182,9 +200,16 @@ class Journal:
             )
         )
 
-    def close_intent(self, intent_id: str, outcome: Outcome, *, actor: str) -> None:
-        """Audit kind `outcome`; `unknown` keeps the intent open."""
-        self._writer.do(lambda tx: intents.close_intent(tx, intent_id, outcome, actor=actor))
+    def mark_sending(self, intent_id: str, *, lease: Lease | None, at: datetime, actor: str) -> None:
+        """Audit kind `sending`: durable before the call, once an intent. Raises as intents.mark_sending says."""
+        self._writer.do(lambda tx: intents.mark_sending(tx, intent_id, lease=lease, at=at, actor=actor))
+
+    def close_intent(self, intent_id: str, outcome: Outcome, *, unsent_only: bool = False, actor: str) -> bool:
+        """Audit kind `outcome`; `unknown` keeps the intent open, and is not written when it is closed."""
+        written: bool = self._writer.do(
+            lambda tx: intents.close_intent(tx, intent_id, outcome, unsent_only=unsent_only, actor=actor)
+        )
+        return written
 
     def open_intents(self) -> tuple[OpenIntent, ...]:
         return self._read(intents.read_open)
@@ -195,7 +220,10 @@ class Journal:
     # limits
 
     def use(self, measures: Sequence[Measure], *, fleet: str, now: datetime) -> WindowUse:
-        """What was done already, over the windows that the policy names; fleet is a label."""
+        """What was done already, over the windows that the policy names; fleet is a label.
+
+        A window that holds an unknown amount has no entry: a clause that needs it asks.
+        """
         return self._read(lambda db: _window_use(db, measures, fleet=fleet, now=now))
 
     def spend(self, usd: Decimal, *, what: str, now: datetime) -> None:
@@ -252,11 +280,7 @@ class Journal:
 
 
 def _window_use(db: Any, measures: Sequence[Measure], *, fleet: str, now: datetime) -> WindowUse:
-    sums: dict[str, dict[str, Decimal]] = {}
-    for m in measures:
-        since = now - timedelta(seconds=m.window_seconds)
-        total = budgets.used(db, m.measure, fleet=fleet if m.per_fleet else None, since=since)
-        sums.setdefault(m.measure, {})[m.name] = total
+    sums = budgets.used_of(db, measures, fleet=fleet, now=now)
     since_change = intents.seconds_since_change(db, fleet, now=now)
     return WindowUse(
         never_changed=since_change is None,

@@ -6,12 +6,12 @@ from typing import Any
 
 from agent.journal.records import SavedProposal
 from agent.journal.writer import Transaction, clean, instant
+from policies.people import is_person, person_name
 from policies.records import Approval, Decision, Proposal
 from tools.errors import Denied, StalePlan, UsageError
 
 _FIRST_STATUS = {"deny": "denied", "allow": "allowed", "ask": "pending"}
 _ANSWERABLE = ("pending", "approved", "allowed")
-_NOT_PEOPLE = ("agent", "reflex", "policy")
 _STATUS_NOW = "CASE WHEN status IN ('pending', 'approved') AND expires_at <= ? THEN 'expired' ELSE status END"
 
 
@@ -19,9 +19,11 @@ def save_proposal(tx: Transaction, proposal: Proposal, decision: Decision, *, ac
     expires = decision.judged_at + timedelta(seconds=decision.approval_ttl_seconds)
     if tx.db.execute("SELECT 1 FROM proposals WHERE proposal_id = ?", (proposal.proposal_id,)).fetchone():
         raise UsageError(f"there is a proposal {proposal.proposal_id} already")
+    told = tx.append("proposal", {"proposal": proposal}, actor=actor)
+    judged = tx.append("decision", {"proposal_id": proposal.proposal_id, "decision": decision}, actor=actor)
     tx.db.execute(
-        "INSERT INTO proposals (proposal_id, at, fleet, verdict, status, expires_at, digest, proposal, decision) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO proposals (proposal_id, at, fleet, verdict, status, expires_at, digest, proposal_seq, "
+        "decision_seq, proposal, decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             proposal.proposal_id,
             instant(proposal.created_at),
@@ -30,20 +32,21 @@ def save_proposal(tx: Transaction, proposal: Proposal, decision: Decision, *, ac
             _FIRST_STATUS[decision.verdict],
             instant(expires),
             proposal.digest,
+            told.seq,
+            judged.seq,
             clean(proposal.canonical()),
             clean(decision.canonical()),
         ),
     )
-    tx.append("proposal", {"proposal": proposal}, actor=actor)
-    tx.append("decision", {"proposal_id": proposal.proposal_id, "decision": decision}, actor=actor)
 
 
 def save_approval(tx: Transaction, proposal_id: str, approval: Approval, *, actor: str) -> None:
     """A yes or a no. A no after a yes takes the yes back, as long as nothing was begun.
 
-    Raises  Denied: not a person, or nothing is left to answer; StalePlan: expired, or meant for something else
+    Raises  Denied: not a person, answered already, or nothing is left to answer
+            StalePlan: expired, or meant for something else
     """
-    if approval.by.split(":")[0] in _NOT_PEOPLE:
+    if not is_person(approval.by):
         raise Denied(f"{approval.by} cannot answer for a person", hint="approve from a terminal: spotwarden approve")
     saved = read_one(tx.db, proposal_id, now=tx.at)
     if saved.status == "expired":
@@ -52,9 +55,15 @@ def save_approval(tx: Transaction, proposal_id: str, approval: Approval, *, acto
         raise Denied(f"proposal {proposal_id} is {saved.status}: there is nothing left to answer")
     if approval.answer == "approve":
         _same_thing(saved, approval)
+    if tx.db.execute("SELECT 1 FROM approvals WHERE approval_id = ?", (approval.approval_id,)).fetchone():
+        raise Denied(
+            f"proposal {proposal_id} was already answered by {approval.by} at this moment: it is {saved.status}",
+            hint="that answer counts: there is nothing to repeat",
+        )
+    told = tx.append("approval", {"proposal_id": proposal_id, "approval": approval}, actor=actor)
     tx.db.execute(
-        'INSERT INTO approvals (approval_id, proposal_id, at, "by", answer, expires_at, approval) '
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        'INSERT INTO approvals (approval_id, proposal_id, at, "by", answer, expires_at, seq, approval) '
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             approval.approval_id,
             proposal_id,
@@ -62,16 +71,18 @@ def save_approval(tx: Transaction, proposal_id: str, approval: Approval, *, acto
             clean(approval.by),
             approval.answer,
             instant(approval.expires_at),
+            told.seq,
             clean(approval.canonical()),
         ),
     )
-    tx.append("approval", {"proposal_id": proposal_id, "approval": approval}, actor=actor)
     _advance(tx, saved, approval)
 
 
 def refuse(tx: Transaction, proposal_id: str, *, reason: str, drift: Sequence[str], actor: str) -> None:
-    """Nothing was begun and nothing will be. What was acted on already keeps its state."""
+    """Nothing was begun and nothing will be. About what was acted on already there is nothing to say."""
     read_one(tx.db, proposal_id, now=tx.at)
+    if tx.db.execute("SELECT 1 FROM intents WHERE proposal_id = ?", (proposal_id,)).fetchone():
+        return
     tx.db.execute(
         "UPDATE proposals SET status = 'refused' "
         "WHERE proposal_id = ? AND status IN ('pending', 'approved', 'allowed')",
@@ -101,7 +112,7 @@ def _advance(tx: Transaction, saved: SavedProposal, approval: Approval) -> None:
         tx.db.execute("UPDATE proposals SET status = 'refused' WHERE proposal_id = ?", (proposal_id,))
         return
     yes = [a for a in (*saved.approvals, approval) if a.answer == "approve"]
-    if saved.status == "pending" and len({a.by for a in yes}) >= saved.decision.quorum:
+    if saved.status == "pending" and len({person_name(a.by) for a in yes}) >= saved.decision.quorum:
         tx.db.execute(
             "UPDATE proposals SET status = 'approved', expires_at = ? WHERE proposal_id = ?",
             (instant(min(a.expires_at for a in yes)), proposal_id),

@@ -30,6 +30,8 @@ class OpenIntent(Record):
 
     proposal_id: Name
     intent: Intent
+    sent_at: UtcTime | None
+    """when its sender began to send; None = nothing was sent, as long as the intent is closed before it is"""
     last_outcome: Outcome | None
     """unknown, or None when nothing was heard at all"""
 

@@ -1,7 +1,7 @@
 """The tables. `audit` is append-only and chained; the others hold the state that its entries tell of.
 
 Times are UTC text of one width (they sort as text), money is decimal text, nouns are canonical JSON:
-Datasette opens the file as it is.
+Datasette opens the file as it is. A row that gives rights names the entry that proves it (`seq`).
 """
 
 import sqlite3
@@ -13,7 +13,7 @@ import sqlite_utils
 from agent.journal.chain import COLUMNS
 from tools.errors import JournalError
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x53505744  # «SPWD», for file(1)
 
 _AUDIT = f"""
@@ -28,16 +28,19 @@ _TABLES = (
     """CREATE TABLE proposals (
       proposal_id TEXT PRIMARY KEY, at TEXT NOT NULL, fleet TEXT NOT NULL, verdict TEXT NOT NULL,
       status TEXT NOT NULL, expires_at TEXT, digest TEXT NOT NULL,
+      proposal_seq INTEGER NOT NULL REFERENCES audit, decision_seq INTEGER NOT NULL REFERENCES audit,
       proposal TEXT NOT NULL CHECK (json_valid(proposal)), decision TEXT NOT NULL CHECK (json_valid(decision))
     ) STRICT""",
     """CREATE TABLE approvals (
       approval_id TEXT PRIMARY KEY, proposal_id TEXT NOT NULL REFERENCES proposals, at TEXT NOT NULL,
       "by" TEXT NOT NULL, answer TEXT NOT NULL CHECK (answer IN ('approve', 'deny')), expires_at TEXT NOT NULL,
-      consumed_by TEXT REFERENCES intents, approval TEXT NOT NULL CHECK (json_valid(approval))
+      consumed_by TEXT REFERENCES intents, seq INTEGER NOT NULL REFERENCES audit,
+      approval TEXT NOT NULL CHECK (json_valid(approval))
     ) STRICT""",
     """CREATE TABLE intents (
       intent_id TEXT PRIMARY KEY, proposal_id TEXT NOT NULL UNIQUE REFERENCES proposals, fleet TEXT NOT NULL,
-      opened_at TEXT NOT NULL, closed_at TEXT, status TEXT NOT NULL, changed_at TEXT,
+      opened_at TEXT NOT NULL, sent_at TEXT, closed_at TEXT, status TEXT NOT NULL, changed_at TEXT,
+      seq INTEGER NOT NULL REFERENCES audit,
       intent TEXT NOT NULL CHECK (json_valid(intent))
     ) STRICT""",
     "CREATE UNIQUE INDEX one_open_intent_a_fleet ON intents (fleet) WHERE closed_at IS NULL",
@@ -45,8 +48,9 @@ _TABLES = (
       outcome_id INTEGER PRIMARY KEY, intent_id TEXT NOT NULL REFERENCES intents, at TEXT NOT NULL,
       status TEXT NOT NULL, outcome TEXT NOT NULL CHECK (json_valid(outcome))
     ) STRICT""",
+    # amount NULL = unknown; added_cost_usd is a rate, in USD a day
     """CREATE TABLE uses (
-      use_id INTEGER PRIMARY KEY, measure TEXT NOT NULL, fleet TEXT NOT NULL, amount TEXT NOT NULL,
+      use_id INTEGER PRIMARY KEY, measure TEXT NOT NULL, fleet TEXT NOT NULL, amount TEXT,
       at TEXT NOT NULL, intent_id TEXT REFERENCES intents, what TEXT NOT NULL, released_at TEXT
     ) STRICT""",
     "CREATE INDEX uses_in_window ON uses (measure, at)",
@@ -91,7 +95,7 @@ _VIEWS = {
 def create_or_check(db: Any, path: Path) -> None:
     """Inside one IMMEDIATE transaction: make the tables in an empty file, or see that the file is ours.
 
-    Raises  JournalError: another program's database, or one from a newer spotwarden
+    Raises  JournalError: another program's database, or one from a newer or older spotwarden
     """
     version = db.execute("PRAGMA user_version").fetchone()[0]
     application = db.execute("PRAGMA application_id").fetchone()[0]
@@ -107,6 +111,12 @@ def create_or_check(db: Any, path: Path) -> None:
         raise JournalError(
             f"{path} was written by a newer spotwarden (journal version {version}, this one knows {VERSION})",
             hint="upgrade spotwarden, or name another file with --db; nothing was changed",
+        )
+    if version < VERSION:
+        raise JournalError(
+            f"{path} was written by an older spotwarden (journal version {version}, this one writes {VERSION})",
+            hint="`spotwarden audit` still reads it: move it aside together with its .head file, or name another "
+            "file with --db; nothing was changed",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.journal.chain import COLUMNS, EMPTY, GENESIS, Head, entry_hash
 from agent.journal.files import UNREADABLE
+from agent.journal.missing import MISSING, not_accepted
 from agent.journal.reading import look
 from agent.journal.witness import Witness, contradiction, head_path, read_witness
 from tools.errors import SpotError
@@ -55,8 +56,10 @@ def _verify(
     try:
         connection.execute("BEGIN")  # one moment for everything that follows
         _same_shape(connection)
-        head = walk(connection)
+        head, missed = walk(connection)
         _witnessed(connection, head, path, witness, expect)
+        if missed:
+            _accepted(connection)
         _sound(connection)
     except _Broken as found:
         entries, last = _extent(connection)
@@ -79,9 +82,12 @@ def _same_shape(connection: sqlite3.Connection) -> None:
         raise _Broken("the table audit has other columns than " + ", ".join(COLUMNS))
 
 
-def walk(connection: sqlite3.Connection) -> Head:
-    """Every entry in order. Raises _Broken at the first one that is wrong or missing."""
-    seq, previous = 0, GENESIS
+def walk(connection: sqlite3.Connection) -> tuple[Head, bool]:
+    """Every entry in order: where the chain ends, and whether one of them tells of a missing witness.
+
+    Raises  _Broken: at the first entry that is wrong or missing
+    """
+    seq, previous, missed, missing = 0, GENESIS, False, MISSING
     try:
         for row in connection.execute(f"{_SELECT} ORDER BY seq"):
             wanted = seq + 1
@@ -93,9 +99,11 @@ def walk(connection: sqlite3.Connection) -> Head:
             if not good or found != wanted or before != previous:
                 raise _Broken(*_trouble(row, wanted, previous))
             seq, previous = wanted, stored
+            if kind == missing:
+                missed = True
     except UNREADABLE as error:
         _walk_singly(connection, seq, previous, str(error))
-    return Head(count=seq, hash=previous)
+    return Head(count=seq, hash=previous), missed
 
 
 def _hash(*fields: Any) -> str | None:
@@ -164,6 +172,17 @@ def _witnessed(
             raise _Broken(f"entry {expect_count:,} does not have the expected hash", expect_count or None)
     elif expected != head.hash and not _holds(connection, expected):
         raise _Broken("no entry has the expected hash: the tail was cut, or this is another log", head.count + 1)
+
+
+def _accepted(connection: sqlite3.Connection) -> None:
+    """The log was written on while nothing outside told how long it had been."""
+    waiting = not_accepted(connection)
+    if waiting:
+        raise _Broken(
+            f"the witness was missing when entry {waiting[0]:,} was written: entries before it may have been cut "
+            "(a person who knows better says: spotwarden audit accept-witness --reason TEXT)",
+            waiting[0],
+        )
 
 
 def _holds(connection: sqlite3.Connection, expected: str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agent.journal.chain import EMPTY, GENESIS, Head
 from agent.journal.files import BUSY_SECONDS, check_owner, told
@@ -26,7 +26,7 @@ _RESTORE = "restore the database that belongs to it, or move both files aside to
 class Witness(Record):
     """What the file holds."""
 
-    count: int
+    count: int = Field(ge=0)
     head: str
     at: UtcTime
 

@@ -7,8 +7,10 @@ appended; each piece of work is a savepoint of its own, so that one refusal does
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from tools.records import AuditEntry, Record, canonical_json
 WITNESS_ROWS = 100
 GROUP = WITNESS_ROWS
 WITNESS_SECONDS = 60.0
+"""at most so long, or WITNESS_ROWS rows, is anything unwitnessed"""
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 
 
@@ -82,7 +85,9 @@ Work = Callable[[Transaction], Any]
 class Writer:
     """Owns the writing connection on a thread of its own."""
 
-    def __init__(self, db: Any, path: Path, clock: Clock, witness: Witness) -> None:
+    def __init__(
+        self, db: Any, path: Path, clock: Clock, witness: Witness, witness_seconds: float = WITNESS_SECONDS
+    ) -> None:
         self._db = db
         self._path = path
         self._clock = clock
@@ -91,6 +96,9 @@ class Writer:
         self._closing = threading.Lock()
         self._closed = False
         self._witnessed = witness
+        self._witness_seconds = witness_seconds
+        self._idle_until: float | None = None
+        """monotonic: when rows of this process that are not witnessed yet must be; None = there are none"""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -124,13 +132,30 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            item = self._queue.get()
+            try:
+                item = self._queue.get(timeout=self._patience())
+            except queue.Empty:
+                self._witness_idle()
+                continue
             if item is None:
                 return
             group, last = self._gather(item)
             self._commit(group)
             if last:
                 return
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for work; None = for ever: nothing is unwitnessed."""
+        return None if self._idle_until is None else max(0.0, self._idle_until - time.monotonic())
+
+    def _witness_idle(self) -> None:
+        """Nobody had work for a while: the witness does not wait for the next one.
+
+        Trouble is for them to hear, when they come; until then it is tried again.
+        """
+        self._idle_until = time.monotonic() + self._witness_seconds
+        with suppress(Exception):  # a thread that ended here would leave every later caller waiting
+            self._witness_if(due=True)
 
     def _gather(self, first: tuple[Work, Future[Any]]) -> tuple[list[tuple[Work, Future[Any]]], bool]:
         group = [first]
@@ -151,9 +176,12 @@ class Writer:
             self._witness_if(due=self._due())
             self._db.execute("BEGIN IMMEDIATE")
             transaction = Transaction(self._db, self._clock.now())
+            start = transaction.head
             for work, future in group:
                 answers.append((future, *self._one(transaction, work)))
             self._db.execute("COMMIT")
+            if self._idle_until is None and transaction.head != start:
+                self._idle_until = time.monotonic() + self._witness_seconds
             self._witness_if(due=self._due(), patient=True)
         except Exception as error:  # noqa: BLE001 - every waiter must hear of it, whatever it is
             self._undo()
@@ -193,7 +221,7 @@ class Writer:
             return True
         if head.hash == self._witnessed.head:
             return False
-        return abs((self._clock.now() - self._witnessed.at).total_seconds()) >= WITNESS_SECONDS
+        return abs((self._clock.now() - self._witnessed.at).total_seconds()) >= self._witness_seconds
 
     def _witness_if(self, *, due: bool, patient: bool = False) -> None:
         """Witness the head. Patient: trouble waits for the next group, as this one's rows are stored already."""
@@ -203,6 +231,7 @@ class Writer:
             head = read_head(self._db)
             at = self._clock.now()
             self._witnessed = write_witness(self._path, head, at=at, hash_at=lambda n: hash_at(self._db, n))
+            self._idle_until = None
         except (SpotError, *UNREADABLE):
             if patient:
                 return

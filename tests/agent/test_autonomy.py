@@ -250,7 +250,7 @@ def test_missing_rights_end_the_run_with_the_lease_freed(street, tmp_path):
         assert post.journal.lease("daemon").expires_at <= street.sim.clock.now()
 
 
-@pytest.mark.accepts("P-24")
+@pytest.mark.accepts("DC-04")
 def test_the_head_is_witnessed_about_once_a_minute(street, tmp_path):
     with open_post(street, tmp_path, OBSERVE_ONLY) as post:
         post.daemon.queue = None

@@ -1,7 +1,7 @@
 """`make bench`: our numbers beside their baselines, one run. Machines are shared and noisy: ratios and medians.
 
 Each module of this folder with a `run() -> list[dict]` is a part; name parts to run only those.
-Rows: {"what", "ours", "unit", "baseline", "ratio", "goal"}; what a part does not have is left out.
+Rows: {"what", "ours", "unit", "p50_us", "p99_us", "baseline", "ratio", "goal"}; what a part does not have is left out.
 """
 
 import importlib
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 PARTS = ("start", "decisions", "verify")
-COLUMNS = ("what", "ours", "unit", "baseline", "ratio", "goal")
+COLUMNS = ("what", "ours", "unit", "p50_us", "p99_us", "baseline", "ratio", "goal")
 
 
 def main() -> int:

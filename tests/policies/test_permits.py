@@ -102,7 +102,10 @@ def test_a_permit_never_outlives_its_approval():
     assert permit(ASKS, [short]).expires_at == NOW + timedelta(seconds=10)
 
 
-@pytest.mark.parametrize("by", ["agent:offline", "agent", "reflex", "model", "model:gpt", "person:", "policy:a"])
+MACHINES = ("agent:offline", "agent", "Agent", "person:AGENT:gpt", "reflex", "model", "model:gpt", "policy:a", "daemon")
+
+
+@pytest.mark.parametrize("by", [*MACHINES, "autonomy", "reconcile", "person:", "  ", "an\u200bn", "ann\u202e"])
 def test_an_approver_is_never_the_agent(by):
     with pytest.raises(ApprovalNeeded):
         permit(ASKS, [approval(ASKS, proposal(), by)])

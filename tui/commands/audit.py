@@ -156,7 +156,8 @@ def accept_witness(
     """Answer, as a person, for a log whose witness (the .head file) was missing; then verify it.
 
     A cut tail cannot be seen without the witness, so such a log is not verified. Compare it first with a backup, or
-    with a head that was noted elsewhere: audit verify --expect-head HASH --expect-count N.
+    with a head that was noted elsewhere: audit verify --expect-head HASH --expect-count N then finds nothing wrong
+    but the missing witness.
 
     Exit 0 accepted and verified, 3 not a person, 5 not verified for another reason, 64 nothing to accept.
     """

@@ -41,7 +41,7 @@ STRATEGIES = (
                     r"|diversified로")),
 )  # fmt: skip
 _PARTICLE = r"(?:을|를|은|는|이|가|도|만)?"
-_TO = r"(?:to|at|=|:|→|of|is|as)?"
+_TO = r"(?:to|at|=|:|→|of|is|as|was|were|be)?"
 _FROM = r"(?:(?:from\s*)?\d+\s*%?\s*(?:대|개)?\s*(?:→|to|에서|-|부터)\s*)?"
 _SHARE_WORD = (
     r"(?:\s*(?:비율|비중|share|ratio|percentage|percent|portion|mix|instances?|인스턴스|capacity|above base))*"
@@ -123,6 +123,7 @@ def window(text: str) -> int | None:
 
 def change(text: str) -> Change:
     """The purchase options that a normal text names."""
+    text = re.sub(r"\bto zero\b", "to 0", text)
     strategy = next((name for name, pattern in STRATEGIES if re.search(pattern, text)), None)
     base = _base(text)
     by, times = _relative(text)
@@ -157,6 +158,10 @@ def _base_by(text: str) -> int | None:
         ),
         text,
     )
+    if more := re.search(
+        r"\badd(?:ing)?\s+(\d+|one|two|three)\s+(?:more\s+)?(?:to the\s+)?(?:on-demand\s+)?base\b", text
+    ):
+        return int(_count(more.group(1)))
     if not found:
         return None
     amount = {"하나": 1, "둘": 2}.get(found.group(1)) or int(_count(found.group(1)))
@@ -175,6 +180,8 @@ def _first(patterns: tuple[str, ...], text: str, ceiling: int = 10_000) -> int |
 
 
 def _base(text: str) -> int | None:
+    if below := re.search(r"\bbase\b\S{0,2}\s?(\d+)\s?\S{0,2}\s?(?:밑|아래|미만)|\bbase\b.{0,12}\bbelow (\d+)", text):
+        return max(0, int(below.group(1) or below.group(2)) - 1)
     unit = r"(?!\d)(?!\s*(?:%|percent|퍼센트|프로))"
     return _first(
         (

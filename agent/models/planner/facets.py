@@ -17,8 +17,10 @@ _LEAST = (
 _PER = (
     ("day", r"\b(?:per|a|each|every)[\s-]?day\b|/\s?d(?:ay)?\b|\bdaily\b|하루에?|일일|매일|\b일당"),
     ("week", r"\b(?:per|a|each|every)[\s-]?week\b|\bweekly\b|주당|매주|일주일에"),
-    ("month", r"\b(?:per|a|each|every|this|next)[\s-]?month\b|/\s?mo(?:nth)?\b|\bmonthly\b|\bmonth'?s\b|한\s?달|월간|매월|매달|이번\s?달|이달|월\s?(?:얼마|비용)|달에"),
-    ("year", r"\b(?:per|a|each|every|this|next)[\s-]?year\b|/\s?y(?:ea)?r\b|\b(?:yearly|annual(?:ly|i[sz]ed)?)\b|연간|일\s?년|매년|1년"),
+    ("month", (r"\b(?:per|a|each|every|this|next)[\s-]?month\b|/\s?mo(?:nth)?\b|\bmonthly\b|\bmonth'?s\b|한\s?달"
+        r"|월간|매월|매달|이번\s?달|이달|월\s?(?:얼마|비용)|달에")),
+    ("year", (r"\b(?:per|a|each|every|this|next)[\s-]?year\b|/\s?y(?:ea)?r\b|\b(?:yearly|annual(?:ly|i[sz]ed)?)\b"
+        r"|연간|일\s?년|매년|1년")),
 )  # fmt: skip
 _COUNT = (
     r"\b(?:last|latest|top|first|recent|newest|past)\s+(\d{1,2})\b(?!\s*(?:h|hours?|d|days?|min|weeks?|months?|%))"

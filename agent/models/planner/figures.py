@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from agent.models.planner.facets import HOURS
-from agent.models.planner.korean import korean
+from agent.models.planner.korean import korean, particled
 
 Lang = Literal["en", "ko"]
 _UNKNOWN = {"en": "unknown", "ko": "모름"}
@@ -80,7 +80,11 @@ def told(text: Any, limit: int = 240) -> str:
 
 def plainly(text: Any, lang: Lang, limit: int = 240) -> str:
     """A tool's own sentence in the reader's language where it is a known one."""
-    return told(korean(str(text)) if lang == "ko" else text, limit)
+    short = _UUID.sub(lambda found: f"{found.group(0)[:8]}…", str(text))
+    return told(korean(short) if lang == "ko" else short, limit)
+
+
+_UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
 
 
 def in_period(usd_per_hour: Any, period: str, lang: Lang) -> str:
@@ -104,13 +108,14 @@ def bases_last(lines: Sequence[str], lang: Lang) -> list[str]:
     """The answer with its basis lines taken out and said once, after everything: one line a moment."""
     kept: list[str] = []
     sources: dict[str, dict[str, None]] = {}
-    for line in "\n".join(lines).split("\n"):
+    whole = "\n".join(lines)
+    for line in (particled(whole) if lang == "ko" else whole).split("\n"):
         if found := _BASIS.fullmatch(line):
             for source in re.split(r", |; ", found.group(2)):
                 sources.setdefault(found.group(1), {})[source] = None
         else:
             kept.append(line)
-    return kept + ["", *(_basis_line(at, ", ".join(names), lang) for at, names in sources.items())]
+    return [*kept, "", *(_basis_line(at, ", ".join(names), lang) for at, names in sources.items())]
 
 
 _BASIS = re.compile(r"_(?:as of|기준 시각) (.+?) · (?:source|출처): (.+)_")

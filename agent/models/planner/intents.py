@@ -3,6 +3,7 @@
 import re
 
 from agent.models.planner.entities import Entities
+from agent.models.planner.facets import facets
 from agent.models.planner.moods import MAKE_SAFE, PAST, has, mood
 from agent.models.planner.patterns import COMPILED, Intent
 
@@ -20,6 +21,8 @@ _REPLACE = (
     r"|get rid of|교체|갈아|바꿔|바꾸|빼|분리|드레인"
 )
 _UNSUPPORTED = (
+    r"^(?!.*\?).*\b(?:turn|switch|enable|disable)\b.{0,12}capacity rebalanc|(?:capacity )?(?:rebalancing"
+    r"|리밸런싱)\S{0,2}\s?(?:켜|꺼|활성)|"
     r"\b(?:delete|terminate|kill|destroy|nuke|wipe|tear down|shut ?down|power off"
     r"|stop(?! wast| los| pay| get| us))\b.{0,40}\b(?:fleet|instances?|group|asg|everything|all|it"
     r"|i-[0-9a-f]+|[a-z]+-[a-z]+)\b"
@@ -76,56 +79,84 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
         ),
         text,
     )
-    if has(_DEFINE, text) and has(_TERMS, text) and not (names_fleet or found.types or now):
+    outage = "outage" in wanted and has(ALL_SPOT, text)
+    if has(_DEFINE, text) and has(_TERMS, text) and not (names_fleet or found.types or now or outage):
         return ("glossary",)
     if acts := _acts(text, found, wanted):
         return acts
-    return _settled(found, wanted, names_fleet=names_fleet)
+    return _settled(text, found, wanted, names_fleet=names_fleet)
 
 
-def _acts(  # noqa: PLR0911 - one return a case
+def _acts(text: str, found: Entities, wanted: list[Intent]) -> tuple[Intent, ...]:
+    """The intents that are about doing something, and those that leave no room for another."""
+    feeling, past = mood(text, found), has(PAST, text)
+    if alone := _alone(text, found, wanted, feeling):
+        return alone
+    if found.change.says_something and facets(text).by_force:
+        return ("change",)
+    if not past and (beforehand := _ahead(text, found, wanted)):
+        return beforehand
+    return () if past else _changes(text, found, wanted, feeling)
+
+
+def _alone(text: str, found: Entities, wanted: list[Intent], feeling: str) -> tuple[Intent, ...]:
+    for one in ("max-price", "halt", "offtopic", "provenance", "identity", "utilisation", "pending", "explain"):
+        if one in wanted and not _outweighed(one, text, found, feeling, wanted):
+            return (one,)
+    able = r"what (?:can|could) you (?:do|help|tell|show)|(?:뭘|뭐)\s?할\s?수\s?있"
+    return ("help",) if has(able, text) and not found.change.says_something else ()
+
+
+def _ahead(  # noqa: PLR0911 - one return a case
     text: str, found: Entities, wanted: list[Intent]
 ) -> tuple[Intent, ...]:
-    """The intents that are about doing something."""
-    feeling = mood(text, found)
-    past = has(PAST, text)
-    for alone in ("max-price", "halt", "offtopic", "provenance", "identity", "utilisation", "pending", "explain"):
-        if alone in wanted and not _outweighed(alone, text, found, feeling, wanted):
-            return (alone,)  # type: ignore[return-value]
-    if has(_DESTROYS, text) and not past:
+    """What may come: destruction asked for, a night alone, an outage, running by itself."""
+    if has(_DESTROYS, text):
         return ("unsupported",)
-    if "watch" in wanted and not past:
+    if "watch" in wanted:
         return ("watch",)
-    if "outage" in wanted and not past and not found.change.says_something:
-        return ("outage", *(("checkpoints",) if "checkpoints" in wanted and has(r"checkpoint", text) else ()))
-    if "autonomy" in wanted and not past and not found.change.says_something:
-        return ("policy",) if has(r"\ballowed\b|허용", text) else ("autonomy",)
-    if past:
+    if "outage" in wanted and has(ALL_SPOT, text):
+        return ("outage",)
+    if found.change.says_something:
         return ()
+    if "outage" in wanted and not has(MAKE_SAFE, text):
+        return ("outage", *(("checkpoints",) if "checkpoints" in wanted and has(r"checkpoint", text) else ()))
+    if "autonomy" in wanted:
+        return ("policy",) if has(r"\ballowed\b|허용", text) else ("autonomy",)
+    return ()
+
+
+def _changes(  # noqa: PLR0911 - one return a case
+    text: str, found: Entities, wanted: list[Intent], feeling: str
+) -> tuple[Intent, ...]:
     if found.instance_ids and has(_REPLACE, text):
         return ("replace",)
     if has(_ROLLBACK, text) and "checkpoint" not in text:
         return ("rollback",)
-    if has(_RESTORE, text) and (
-        feeling == "request"
-        or re.search(
-            rf"(?:^|[,.;:]\s*|please\s|you\s|and\s|then\s|now\s|to\s)(?:{_RESTORE})|(?:복원|복구|되살|재개)", text
-        )
-    ):
+    begins = rf"(?:^|[,.;:]\s*|please\s|you\s|and\s|then\s|now\s|to\s)(?:{_RESTORE})|(?:복원|복구|되살|재개)"
+    if has(_RESTORE, text) and (feeling == "request" or re.search(begins, text)):
         return ("restore",)
-    if has(_UNSUPPORTED, text) and not found.change.says_something and not has(MAKE_SAFE, text):
+    says = found.change.says_something
+    if has(_UNSUPPORTED, text) and not says and not has(MAKE_SAFE, text):
         return ("unsupported",)
-    moves = found.change.says_something or has(MAKE_SAFE, text)
-    if moves and feeling != "ask" and "interval" not in wanted:
+    if (says or has(MAKE_SAFE, text)) and feeling != "ask" and "interval" not in wanted:
         return ("change", *(("risk",) if feeling == "what-if" and has(r"risk|위험|리스크", text) else ()))
-    about = set(wanted) <= {"fleet", "fleets", "overview"} and not has(
-        r"^(?:is|are|does|do|has|have|what|which|how)\b|인가|이야|인지", text
-    )
-    if found.change.says_something and found.change.types_word is None and about:
+    quiet = set(wanted) <= {"fleet", "fleets", "overview", "prices", "glossary"}
+    if feeling == "request" and quiet and has(_VAGUE, text):
         return ("change",)
-    return ()
+    asks = has(r"^(?:is|are|does|do|has|have|what|which|how)\b|인가|이야|인지", text)
+    about = set(wanted) <= {"fleet", "fleets", "overview"} and not asks
+    return ("change",) if says and found.change.types_word is None and about else ()
 
 
+_VAGUE = (
+    r"(?:raise|increase|bump|lower|reduce|decrease|change|adjust|more|less|fewer|scale)\b.{0,30}\b(?:spot|on-demand|base|capacity"
+    r"|size|share|instances|fleet|[a-z]+-[a-z]+)\b|(?:spot|on-demand|base|비율|비중|용량|대수|규모|전략|인스턴스).{0,12}"
+    r"(?:올려|높여|늘려|낮춰|내려|줄여|바꿔|조정)"
+)
+"""a change asked for without saying how far: it is asked back"""
+ALL_SPOT = r"\ball\b.{0,12}\bspot\b|spot\S{0,5}\s?(?:다|전부|모두|싹)\s"
+"""every spot instance at once"""
 _DESTROYS = (
     r"^(?:please |pls |now |and |you |just |then |so |ok |[^.]*[.;,] ?(?:and )?|[^.]* and )?"
     r"(?:delete|terminate|kill|destroy|nuke|wipe|tear down)\b.{0,60}"
@@ -148,13 +179,13 @@ def _outweighed(alone: str, text: str, found: Entities, feeling: str, wanted: li
     return False
 
 
-def _settled(found: Entities, wanted: list[Intent], *, names_fleet: bool) -> tuple[Intent, ...]:
+def _settled(text: str, found: Entities, wanted: list[Intent], *, names_fleet: bool) -> tuple[Intent, ...]:
     """Drop the intents that another one explains."""
     got = set(wanted)
     for winner, losers in _EXPLAINS:
         if winner in got:
             got -= losers
-    got = _about_money(got, found, names_fleet=names_fleet)
+    got = _about_money(got, text, found, names_fleet=names_fleet)
     if names_fleet:
         got -= {"fleets"} if got - {"fleets"} else set()
         if got & {"overview", "fleets"} and not got & {"savings", "costs"}:
@@ -166,14 +197,20 @@ def _settled(found: Entities, wanted: list[Intent], *, names_fleet: bool) -> tup
     return tuple(name for name, _ in COMPILED if name in got)
 
 
-def _about_money(got: set[Intent], found: Entities, *, names_fleet: bool) -> set[Intent]:
+def _about_money(got: set[Intent], text: str, found: Entities, *, names_fleet: bool) -> set[Intent]:
     """Costs, savings and prices told apart by what was named."""
+    cheap = has(r"cheapest|least|가장\s?싼|제일\s?싼|저렴", text) and has(r"\bfleets?\b|\bgroup|workload", text)
     if found.types and not names_fleet and "costs" in got:  # what a type costs is a price
         got = (got - {"costs"}) | {"prices"}
     if found.types and not names_fleet and "savings" in got:  # a cheaper type than this one
         got = (got - {"savings"}) | {"prices"}
     if names_fleet and "costs" in got and found.window_hours is not None and found.window_hours > 24:
         got |= {"prices"}
+    spoken = has(r"spot price|price history|market|시세|\bpool|volatil|변동", text)
+    if names_fleet and "prices" in got and got & {"costs", "savings"} and not found.window_hours and not spoken:
+        got -= {"prices"}
+    if "prices" in got and not found.types and cheap:
+        got = (got - {"prices"}) | {"costs"}
     if "prices" in got and not names_fleet and not found.types and got & {"costs", "savings"}:
         got -= {"prices"}
     return got
@@ -188,7 +225,7 @@ _EXPLAINS: tuple[tuple[Intent, set[Intent]], ...] = (
     ("interval", {"checkpoints", "savings", "risk", "costs", "advice", "overview", "fleet", "audit", "help"}),
     ("audit-check", {"audit", "fleet", "overview", "fleets", "risk", "advice", "policy", "checkpoints"}),
     ("capacity", {"advice", "risk", "fleet", "fleets", "prices", "overview", "audit", "help"}),
-    ("audit", {"fleet", "fleets", "overview", "policy", "help", "capacity"}),
+    ("audit", {"fleet", "fleets", "overview", "policy", "help", "capacity", "risk"}),
     ("checkpoints", {"fleet", "risk", "savings", "overview", "fleets", "advice"}),
     ("policy", {"overview", "fleet", "fleets", "help", "costs", "advice"}),
     ("savings", {"costs", "fleet", "advice", "overview", "fleets"}),

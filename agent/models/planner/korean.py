@@ -1,4 +1,5 @@
-"""The tools' own English sentences in Korean: those that answers quote. An unknown sentence stays as the tool wrote it."""
+"""The tools' own English sentences in Korean: those that answers quote. An unknown sentence stays as the tool "
+"wrote it."""
 
 import re
 
@@ -43,15 +44,17 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"the fleet counts by weights: .+", "가중치로 세는 fleet이라 대수는 추정치임"),
     (r"where new spot instances land is EC2's choice: costed as an even spread over the pools",
      "새 spot이 어느 풀에 뜰지는 EC2가 정하므로 풀에 고르게 나눈 비용으로 계산함"),
-    (r"CloudFormation made this fleet: .+", "CloudFormation이 만든 fleet이라 다음 업데이트 때 되돌아감. 템플릿도 고칠 것"),
+    (r"CloudFormation made this fleet: .+", "CloudFormation이 만든 fleet이라 다음 업데이트 때 되돌아감"),
     (r"tags say Terraform: .+", "Terraform 관리 태그가 있어 다음 apply 때 되돌아감. 코드도 고칠 것"),
     (r"detached instances run, and are billed, until EC2 takes them or somebody ends them",
      "분리된 인스턴스는 회수되거나 종료될 때까지 계속 과금됨"),
-    (r"a price or a commitment is unknown: the change in cost cannot be told", "가격이나 약정을 몰라 비용 변화를 알 수 없음"),
+    (r"a price or a commitment is unknown: the change in cost cannot be told",
+     "가격이나 약정을 몰라 비용 변화를 알 수 없음"),
     (r"(\$\S+) of Savings Plan commitment is freed and paid all the same, .+: effective cost (.+)",
      r"Savings Plan 약정 \1이 남지만 그대로 내야 함(약정은 spot에 적용 안 됨): effective \2"),
     # the tools' refusals
-    (r"(\S+) has no mixed instances policy, so (.+) cannot be set", r"\1에는 mixed instances policy가 없어 \2을(를) 설정할 수 없음"),
+    (r"(\S+) has no mixed instances policy, so (.+) cannot be set",
+     r"\1에는 mixed instances policy가 없어 \2을(를) 설정할 수 없음"),
     (r"give the group a mixed instances policy from its launch template first; desired capacity can be set",
      "먼저 launch template으로 mixed instances policy를 만들어야 함. desired capacity는 바꿀 수 있음"),
     (r"\S+?: no tag spotwarden:checkpoints", "spotwarden:checkpoints 태그가 없음"),
@@ -62,7 +65,8 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     # policy
     (r"mode approve: a person must say yes", "approve 모드: 사람이 승인해야 함"),
     (r"observe only: proposals are recorded, nothing is changed", "관찰 전용: 제안만 기록하고 바꾸지 않음"),
-    (r"no policy names (\S+) for this fleet(?: on an interruption notice)?", r"이 fleet에 \1을(를) 허용하는 정책이 없음"),
+    (r"no policy names (\S+) for this fleet(?: on an interruption notice)?",
+     r"이 fleet에 \1을(를) 허용하는 정책이 없음"),
     (r"the fleet is protected by its tag (\S+)", r"태그 \1로 보호된 fleet임"),
     (r"replaces (\d+) instances after (\d+) in (\S+): at most (\d+) are allowed",
      r"\3 안에 이미 \2대, 이번에 \1대 교체: 최대 \4대까지 허용"),
@@ -80,6 +84,39 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"policy denies it; nothing was changed", "정책이 거부해 바뀐 것이 없음"),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(english), korean) for english, korean in _SENTENCES)
+
+
+_CHOICES = (
+    ("은(는)", "은", "는"),
+    ("을(를)", "을", "를"),
+    ("이(가)", "이", "가"),
+    ("와(과)", "과", "와"),
+    ("(으)로", "으로", "로"),
+)
+_WORD_THEN_CHOICE = re.compile(r"([0-9A-Za-z가-힣])([`”)]*)(은\(는\)|을\(를\)|이\(가\)|와\(과\)|\(으\)로)")
+
+
+def particled(text: str) -> str:
+    """The open choices of particles settled by how the word before them is read: `batch`는, `ml-train`은."""
+
+    def settle(found: re.Match[str]) -> str:
+        closed = _ends_closed(text[: found.end(1)])
+        both = next(c for c in _CHOICES if c[0] == found.group(3))
+        if both[0] == "(으)로" and text[found.start(1)] in "lL178":
+            closed = False  # after ㄹ it is 로
+        return found.group(1) + found.group(2) + (both[1] if closed else both[2])
+
+    return _WORD_THEN_CHOICE.sub(settle, text)
+
+
+def _ends_closed(text: str) -> bool:
+    """Whether the last syllable ends in a consonant as Koreans read it."""
+    last = text[-1].lower()
+    if "가" <= last <= "힣":
+        return (ord(last) - ord("가")) % 28 != 0
+    if last.isdigit():
+        return last in "013678"
+    return re.search(r"(?:[lmn]|ng|[aeiou][ptk]|[aeiou]ck)$", text[-4:].lower()) is not None
 
 
 def korean(text: str) -> str:

@@ -14,7 +14,8 @@ MAKE_SAFE = (
     r"|types?|zones?|az|out|across)"
     r"|\bneeds? to be\b.{0,30}\b(?:safer?|resilient|robust|reliable|stable)\b"
     r"|\b(?:reduce|lower|cut|minimi[sz]e|fix)\b.{0,30}\b(?:risk|interruptions?|concentration)"
-    r"|\bstop\b.{0,20}\b(?:losing|getting)"
+    r"|\bstop\b.{0,20}\b(?:losing|getting)|\b(?:add(?:ing)?|more|use)\b (?:more )?(?:instance )?types\b"
+    r"|타입\S{0,2}\s?(?:더\s?)?(?:추가|늘)"
     r"|안전하게|안정적으로|튼튼하게|분산|다양화|다변화|보호해|(?:위험|중단|리스크)\S*\s?(?:을|를"
     r"|이)?\s?(?:줄여|낮춰|막아|줄이|낮추)"
 )
@@ -53,7 +54,7 @@ _TELL_KO = (
 )
 _WHAT_IF = (
     r"\bwhat(?:'s| is| would| will)? (?:happens?|be the (?:effect|impact|cost)|change|it cost)"
-    r"|\bwhat if\b|\bif (?:i|we|you|it)\b|\bwould\b"
+    r"|\bwhat if\b|\bif (?:i|we|you|it|all)\b|\bwould\b|\bshould\b|^(?:can|could|may) (?!you\b)"
     r"|\b(?:should|could|can|may) (?:i|we|it)\b|\bhow (?:can|do|could|should|would|much|many|about)\b"
     r"|\bis it (?:ok|okay|safe|wise|worth|possible|better|a good)"
     r"|\bworth\b|\bsimulat|\bpreview\b|\bhypothetical|\bsuppose\b|\bassum|\bestimate\b"
@@ -65,7 +66,8 @@ _WHAT_IF = (
 NO_CHANGE = (
     r"\b(?:don'?t|do not|without|never|not)\s+(?:actually\s+)?(?:chang|touch|apply"
     r"|do(?:ing)? anything|mak(?:e|ing) (?:any )?change|propos|execut)"
-    r"|\b(?:don'?t|do not) do it\b|\bnot yet\b|\bjust (?:show|tell|look|asking|curious)|\bonly (?:show|tell|preview)|\bread[ -]?only\b"
+    r"|\b(?:don'?t|do not) do it\b|\bnot yet\b|\bjust (?:show|tell|look|asking|curious)|\bonly (?:show|tell"
+    r"|preview)|\bread[ -]?only\b"
     r"|바꾸지\s?(?:말|마)|변경(?:은|하지)?\s?(?:하지\s?)?(?:말|마)"
     r"|(?:적용|실행|제안)하지\s?(?:말|마)|건드리지|보기만|말고\s?(?:보여|알려|설명)"
 )

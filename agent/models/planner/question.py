@@ -25,7 +25,8 @@ _WHY = re.compile(r"^(?:but |and |so )?(?:why|how come|how so|what for|왜(?:요
                   r"|가)?(?:\s?뭐)?[가-힣]*|근거[가-힣]*)(?: (?:is|was|that|so|not|이야|죠|그래|그런"
                   r"|그렇게)\b.{0,20})?[\s?!.]*$")  # fmt: skip
 _LOWER_IT = re.compile(
-    r"^(?:ok(?:ay)?,? |then |so |그럼 |그러면 |그렇다면 )?(?:(?:please )?(?:reduce|lower|fix|improve|cut) (?:it|that)|줄여|낮춰|개선해|고쳐)"
+    r"^(?:ok(?:ay)?,? |then |so |그럼 |그러면 |그렇다면 )?(?:(?:please )?(?:reduce|lower|fix|improve|cut) (?:it"
+    r"|that)|줄여|낮춰|개선해|고쳐)"
     r"\s?(?:줘|주세요|줄래|please|now)?[\s.!]*$"
 )
 _INHERITABLE = frozenset(
@@ -115,7 +116,8 @@ def _with_before(
     last: Exchange,
     workloads: dict[str, str | None] | None,
 ) -> Question:
-    """A question that leans on the one before takes from it what it leaves out: the thing wanted, the fleet, the span."""
+    """A question that leans on the one before takes from it what it leaves out: the thing wanted, the fleet, the "
+    "span."""
     wants, named = _wants_after(asked, low, before), asked.named
     again = _AGAIN.search(low) is not None or _elliptic(low)
     taken = asked.found
@@ -186,6 +188,8 @@ def _names_out(low: str, asked: Question) -> str:
 
 def _leans(asked: Question, wants: Sequence[Intent]) -> bool:
     """A short question about one fleet that names none: it means the fleet spoken of."""
+    if set(wants) == {"advice"} and len(asked.text.split()) <= 5:
+        return True
     needs_one = {"checkpoints", "restore", "change", "rollback", "interval", "fleet", "watch"}
     return bool(set(wants) & needs_one) and not re.search(
         r"\b(?:all|every|which|any|fleets)\b|모든|전체|어느|어떤", asked.text

@@ -57,7 +57,7 @@ def test_each_budget_holds_over_its_own_period(journal):
     other = saved(journal, "p-2", fleet="batch")
     with pytest.raises(Denied, match="daily is full: 6 of 10 added_cost_usd used in 1 day, 0:00:00, this needs 5"):
         begin(journal, other, number=2, limits=(budget(5, 10, name="daily", seconds=DAY),))
-    with pytest.raises(Denied, match="monthly is full: 180 of 300 added_cost_usd used in 30 days.*this needs 150"):
+    with pytest.raises(Denied, match=r"monthly is full: 180 of 300 added_cost_usd used in 30 days.*this needs 150"):
         begin(journal, other, number=2, limits=(budget(5, 300, name="monthly", seconds=MONTH),))
     begin(journal, other, number=2, limits=(budget(5, 330, name="monthly", seconds=MONTH),))
     assert added(journal, *BUDGETS)["daily"] == 11  # kept as a rate, with no amounts beside it

@@ -22,7 +22,7 @@ def last_words(processes):
     return [process.stdout.read().splitlines()[-1] for process in processes]
 
 
-@pytest.mark.accepts("DC-04", "P-24")
+@pytest.mark.accepts("DC-04")
 def test_eight_processes_appending_keep_one_chain(path, clock, workers):
     names = [f"w{n}" for n in range(8)]
     processes = workers("append", names, 25)
@@ -36,7 +36,7 @@ def test_eight_processes_appending_keep_one_chain(path, clock, workers):
     assert stored == dict(said)
 
 
-@pytest.mark.accepts("P-24")
+@pytest.mark.accepts("DC-04")
 def test_an_appender_killed_at_any_moment_loses_nothing_it_acknowledged(path, workers):
     dice = random.Random(7)
     acknowledged = {}

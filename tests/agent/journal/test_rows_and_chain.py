@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from journal_nouns import NOW, approval, begin, decision, intent, outcome, proposal, saved
@@ -12,7 +13,7 @@ from agent.journal.journal import Journal
 from agent.journal.verify import verify
 from tools.errors import AuditBroken, Denied
 
-pytestmark = pytest.mark.accepts("U-05", "P-24")
+pytestmark = pytest.mark.accepts("U-05")
 
 
 @pytest.fixture
@@ -136,16 +137,40 @@ def test_an_entry_that_was_edited_to_fit_its_row_is_found_by_its_hash(journal, s
     refused(journal, made, "entry 2 does not match its hash")  # entry 3 names the old one
 
 
-def test_whoever_sends_can_ask_whether_the_intent_is_still_open(path, journal, clock, sql):
-    made = approved(journal)
-    assert not journal.intent_is_open("i-1")
-    begin(journal, made, approval_ids=("ok-1",))
-    assert journal.intent_is_open("i-1")
-    journal.close_intent("i-1", outcome("unknown"), actor="test")
-    assert journal.intent_is_open("i-1")
+def send(journal, **more):
+    journal.mark_sending("i-1", lease=None, at=NOW, actor="test", **more)
+
+
+@pytest.mark.accepts("U-04")
+def test_an_intent_is_sent_once(journal):
+    begin(journal, approved(journal), approval_ids=("ok-1",))
+    assert journal.open_intents()[0].sent_at is None
+    send(journal)
+    assert journal.open_intents()[0].sent_at is not None
+    with pytest.raises(Denied, match="was sent before"):
+        send(journal)
+
+
+@pytest.mark.accepts("U-04")
+def test_who_slept_until_somebody_gave_the_intent_up_does_not_send_it(path, journal, clock):
+    begin(journal, approved(journal), approval_ids=("ok-1",))
     with Journal.open(path, clock=clock) as other:
-        other.close_intent("i-1", outcome("failed"), actor="reconcile")
-    assert not journal.intent_is_open("i-1")
+        assert other.close_intent("i-1", outcome("failed"), unsent_only=True, actor="reconcile")
+    with pytest.raises(Denied, match="closed while its sender slept"):
+        send(journal)
+
+
+def test_what_was_sent_is_not_given_up_as_unsent(journal):
+    begin(journal, approved(journal), approval_ids=("ok-1",))
+    send(journal)
+    assert not journal.close_intent("i-1", outcome("failed"), unsent_only=True, actor="reconcile")
+    assert [o.intent.intent_id for o in journal.open_intents()] == ["i-1"]
+
+
+def test_a_permit_that_is_over_is_not_sent(journal):
+    begin(journal, approved(journal), approval_ids=("ok-1",))
+    with pytest.raises(Denied, match="permit of i-1 is over"):
+        journal.mark_sending("i-1", lease=None, at=NOW + timedelta(hours=2), actor="test")
 
 
 def test_an_intent_whose_row_was_edited_is_not_sent(journal, sql):
@@ -153,4 +178,4 @@ def test_an_intent_whose_row_was_edited_is_not_sent(journal, sql):
     begin(journal, made)
     sql("UPDATE intents SET intent = ?", intent(made, "i-1", at=NOW).with_(want={"desired_capacity": 500}).canonical())
     with pytest.raises(AuditBroken, match="the stored intent is not the one of entry 3"):
-        journal.intent_is_open("i-1")
+        send(journal)

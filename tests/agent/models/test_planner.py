@@ -10,7 +10,8 @@ import pytest
 from agent.models.model import Delta, Message, ToolCall, Turn
 from agent.models.offline import OfflinePlanner
 from tests.agent.models.questions import ASKED, PCO, ROWS, WIDE, Row
-from tests.agent.models.world import CATALOG, FLEETS, HOSTILE, WRITES, Talk
+from tests.agent.models.talk import Talk
+from tests.agent.models.world import CATALOG, FLEETS, HOSTILE, WRITES
 
 SIGNED = {"en": "_offline planner: no language model_", "ko": "_오프라인 플래너: 언어 모델 아님_"}
 CONSTANTS = frozenset(["2", "5", "90", "100", "1", "10", "0", "3", "4", "6", "24", "80", "70", "30", "7", "16"])
@@ -54,8 +55,12 @@ def assert_figures_are_told_by_tools(answer: str, question: str, results: tuple[
         for n in re.findall(r"\d[\d,]*\.?\d*", text)
         if n.strip(",.")
     }
-    derived = {k * f for k in known for f in (1, 100, 1 / 60, 1 / 3600, 1 / 86400, 60)}
+    derived = {
+        k * f for k in known for f in (1, 100, 1 / 60, 1 / 3600, 1 / 86400, 60, 24, 168, 730, 8760, 730 / 24, 7, 365)
+    }
     derived |= {100 - k for k in known} | {float(len(results[0:])), *map(float, CONSTANTS)}
+    sums = _sums(results)
+    derived |= {100 * (a / b) for a in sums for b in sums}
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC|#\d+|`[^`]*`|\^?\d+\.$", " ", answer)
     if "√" in text:  # pure arithmetic on the numbers of the question
         return
@@ -63,7 +68,29 @@ def assert_figures_are_told_by_tools(answer: str, question: str, results: tuple[
         value = float(figure.replace(",", "").rstrip("."))
         counts = value <= 40 and value == int(value)
         places = len(figure.partition(".")[2])
-        assert counts or any(abs(value - d) <= 0.51 * 10**-places for d in derived), f"{figure} was told by no tool"
+        near = 0.51 * 10**-places
+        one = counts or value in sums or any(abs(value - d) <= near for d in derived)
+        assert one or of_two(value, known, near), f"{figure} was told by no tool"
+
+
+def of_two(value: float, known: set[float], near: float) -> bool:
+    """A share, a move or a difference of two figures that tools told."""
+    pairs = ((a, b) for a in known for b in known if a and b)
+    return any(min(abs(abs(x) - value) for x in (100 * a / b, 100 * (a / b - 1), a - b)) <= near for a, b in pairs)
+
+
+def _sums(results: tuple[str, ...]) -> set[float]:
+    """Instances counted over the rows of a tool's answer."""
+    bodies = [json.loads(text).get("result") or {} for text in results]
+    rows = [rows for body in bodies for rows in body.values() if isinstance(rows, list)]
+    fields = ("instances", "spot", "on_demand")
+    sums = {
+        float(sum(r.get(f) or 0 for r in many))
+        for f in fields
+        for many in rows
+        if all(isinstance(r, dict) for r in many)
+    }
+    return {s for s in sums if s}
 
 
 @pytest.mark.parametrize("verdict", ["allow", "ask", "deny"])
@@ -100,7 +127,6 @@ def test_a_write_is_announced_with_its_preview_before_it_is_proposed() -> None:
             "change_fleet",
             {"spot_allocation_strategy": PCO},
         ),
-        (("scale batch to 30", "why?"), "search_audit", {"text": "batch outcome"}),
     ],
 )
 def test_a_follow_up_goes_on_from_the_question_before(

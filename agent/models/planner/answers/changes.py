@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.models.planner.answers.common import level, rows_of, trouble, which_fleet
+from agent.models.planner.answers.money import bare_reason
 from agent.models.planner.answers.outcome import moved, previewed, what_became
 from agent.models.planner.conversation import Seen
 from agent.models.planner.figures import basis, named, number, percent, plainly
@@ -85,7 +86,8 @@ def suited(walk: Walk, name: str) -> list[str] | None:
     if not money.ok or not why:
         return []
     if amount is not None and amount < 0:
-        return [walk.say(f"**No: leave {named(name)} as it is.** {why}", f"**아니요, {named(name)}은(는) 그대로 두세요.** {why}"),
+        return [walk.say(f"**No: leave {named(name)} as it is:** "
+            f"{bare_reason(why)}", f"**아니요, {named(name)}은(는) 그대로 두세요:** {bare_reason(why)}"),
                 basis(money.body, walk.lang)]  # fmt: skip
     if amount is None:
         return [walk.say(f"Careful, {named(name)}: {why}", f"주의, {named(name)}: {why}"), basis(money.body, walk.lang)]
@@ -116,7 +118,8 @@ def previewed_and_proposed(walk: Walk, name: str, arguments: dict[str, Any], ris
         return [
             walk.say(
                 f"**Nothing would change: {named(name)} is already so** ({spelled(arguments)}); nothing was proposed.",
-                f"**바뀔 것이 없습니다. {named(name)}은(는) 이미 그 상태입니다** ({spelled(arguments)}). 제안하지 않았습니다.",
+                f"**바뀔 것이 없습니다. {named(name)}은(는) 이미 그 상태입니다** ({spelled(arguments)}). 제안하지 "
+                f"않았습니다.",
             ),
             basis(preview.body, walk.lang),
         ]
@@ -143,7 +146,7 @@ def previewed_and_proposed(walk: Walk, name: str, arguments: dict[str, Any], ris
     return what_became(walk, done, named(name))
 
 
-def _held_back(walk: Walk, preview: Seen) -> str:
+def _held_back(walk: Walk, preview: Seen) -> str:  # noqa: PLR0911 - one return a case
     """Why a preview stays a preview; "" = it may be proposed."""
     if walk.question.mood != "request":
         return walk.say(
@@ -159,7 +162,8 @@ def _held_back(walk: Walk, preview: Seen) -> str:
         added = number(preview.body.get("added_cost_usd_per_day"))
         if added is None or added > limit:
             return walk.say(
-                f"Your limit is ${limit:,.2f}/day: the change is over it, or its cost is unknown, so nothing was proposed.",
+                f"Your limit is ${limit:,.2f}/day: the change is over it, or its cost is unknown, so nothing was "
+                f"proposed.",
                 f"한도 ${limit:,.2f}/일을 넘거나 비용을 알 수 없어 제안하지 않았습니다.",
             )
     factor = _price_limit(normal(walk.question.text))
@@ -190,7 +194,7 @@ def _daily_limit(text: str) -> float | None:
         r"(hour|h\b|day|d\b|week|month|시간|하루|일)?[^.;]{0,20}",
         text,
     )
-    limits = r"without|at most|no more than|under|below|less than|\bmax|up to|within|최대|이하|이내|넘지|안\s?넘|미만"
+    limits = r"without|at most|more than|under|below|less than|\bmax|up to|within|최대|이하|이내|넘지|안\s?넘|미만"
     if not found or not re.search(limits, text):
         return None
     hours = {"h": 1, "시": 1, "w": 168, "m": 730}.get((found.group(3) or "d")[0], 24)

@@ -61,7 +61,8 @@ def no_such_fleet(walk: Walk) -> list[str]:
         return []
     return [
         walk.say(
-            f"There is no fleet called {listed(walk, strangers[:3])} in this account and region; this is what there is:",
+            f"There is no fleet called {listed(walk, strangers[:3])} in this account and region; this is what "
+            f"there is:",
             f"이 계정·리전에는 {listed(walk, strangers[:3])} fleet이 없습니다. 있는 fleet으로 답합니다:",
         )
     ]

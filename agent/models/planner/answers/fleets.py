@@ -84,14 +84,14 @@ def compared(walk: Walk) -> list[str]:
         walk.say("| | ", "| | ") + " | ".join(named(r.get("name")) for r in rows) + " |",
         "|---" * (len(rows) + 1) + "|",
     ]
-    for title, cell in (
-        (walk.say("cost now", "현재 비용"), lambda r: usd(r.get("usd_per_hour"), walk.lang)),
-        (walk.say("instances (spot)", "인스턴스 (spot)"), lambda r: f"{r.get('instances')} ({r.get('spot')})"),
-        (walk.say("types", "타입"), lambda r: _short(texts_of(r, "instance_types"))),
-        (walk.say("largest pool", "최대 풀"), lambda r: _pool(walk, r)),
-        (walk.say("interruption risk", "중단 위험"), lambda r: level(walk, r.get("risk"))),
-    ):
-        lines.append(f"| {title} | " + " | ".join(cell(r) for r in rows) + " |")
+    cells = {
+        walk.say("cost now", "현재 비용"): [usd(r.get("usd_per_hour"), walk.lang) for r in rows],
+        walk.say("instances (spot)", "인스턴스 (spot)"): [f"{r.get('instances')} ({r.get('spot')})" for r in rows],
+        walk.say("types", "타입"): [_short(texts_of(r, "instance_types")) for r in rows],
+        walk.say("largest pool", "최대 풀"): [_pool(walk, r) for r in rows],
+        walk.say("interruption risk", "중단 위험"): [level(walk, r.get("risk")) for r in rows],
+    }
+    lines += [f"| {title} | " + " | ".join(row) + " |" for title, row in cells.items()]
     return [*lines, "", basis(seen.body, walk.lang)]
 
 

@@ -8,6 +8,7 @@ from agent.models.planner.answers.common import (
     fleet_rows,
     rows_of,
     spot_fleets,
+    texts_of,
     trouble,
     which_fleet,
 )
@@ -62,8 +63,16 @@ def _subjects(walk: Walk) -> list[str] | None:
     named_ones = [*question.found.types, *question.fleets]
     if named_ones:
         cheaper = re.search(r"cheaper|alternative|instead|더\s?싼|더\s?저렴|대안|대체", question.text.lower())
-        more = [t for u in question.found.types[:1] for t in alternatives(u)[:2]] if cheaper else []
+        against_list = re.search(r"on[\s-]?demand|온디맨드", question.text.lower())
+        wider = cheaper and len(named_ones) == 1 and not against_list
+        more = [t for u in question.found.types[:1] for t in alternatives(u)[:2]] if wider else []
         return [*named_ones, *(t for t in more if t not in named_ones)][:MAX_FLEETS]
+    families = re.findall(r"\b([a-z]\d[a-z]{0,3}?)s?\b(?!\.)", question.text.lower())
+    if families:
+        rows = fleet_rows(walk)
+        used = [t for r in rows or [] for t in texts_of(r, "instance_types") if t.partition(".")[0] in families]
+        if rows is None or used:
+            return None if rows is None else list(dict.fromkeys(used))[:MAX_FLEETS]
     if question.named.strangers:
         return []
     rows = fleet_rows(walk)
@@ -81,7 +90,8 @@ def _lead(walk: Walk, found: list[tuple[str, dict[str, Any]]]) -> list[str]:
         return [
             walk.say(
                 f"**{named(one)} is cheapest now: {usd(cheap.get('current_usd_per_hour'), 'en')} in "
-                f"{_zone(cheap)}**; {named(other)} from {usd(dear.get('current_usd_per_hour'), 'en')} in {_zone(dear)}.",
+                f"{_zone(cheap)}**; {named(other)} from {usd(dear.get('current_usd_per_hour'), 'en')} in "
+                f"{_zone(dear)}.",
                 f"**현재 가장 싼 쪽은 {named(one)}: {_zone(cheap)} {usd(cheap.get('current_usd_per_hour'), 'ko')}**; "
                 f"{named(other)}의 최저는 {_zone(dear)} {usd(dear.get('current_usd_per_hour'), 'ko')}.",
             )

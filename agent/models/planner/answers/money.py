@@ -1,5 +1,6 @@
 """Where the money goes, what spot saves already, what it could still save. Only from report_costs."""
 
+import re
 from typing import Any
 
 from agent.models.planner.answers.common import no_such_fleet, rows_of, texts_of, trouble
@@ -56,10 +57,10 @@ def _one(walk: Walk, row: dict[str, Any], rows: list[dict[str, Any]]) -> list[st
     instances, spot, saved = row.get("instances"), row.get("spot"), usd(row.get("saved_usd_per_hour"), walk.lang)
     lines = [
         walk.say(
-            f"**{name} costs {_rate(walk, effective(row))} effective**, number {place} of {len(rows)} fleets: "
+            f"**{name} costs {_rate(walk, effective(row))} effective**, number {place} of {len(rows)} fleets by cost: "
             f"{instances} instances, {spot} of them spot.",
-            f"**{name} 비용은 {_rate(walk, effective(row))}(effective 기준)**, fleet {len(rows)}개 중 {place}번째로 "
-            f"비쌉니다. 인스턴스 {instances}대 중 spot {spot}대.",
+            f"**{name} 비용은 {_rate(walk, effective(row))}(effective 기준)**, fleet {len(rows)}개 중 {place}위. "
+            f"인스턴스 {instances}대 중 spot {spot}대.",
         ),
         walk.say(
             f"- On-demand list {listed}, contracted {contracted}; spot saves {saved} now (list − contracted)",
@@ -78,7 +79,12 @@ def _of_all(walk: Walk, body: dict[str, Any], rows: list[dict[str, Any]]) -> lis
     total = body["total"] if isinstance(body.get("total"), dict) else {}
     whole = _rate(walk, total.get("effective_usd_per_hour"))
     share = percent(_share(effective(top), total.get("effective_usd_per_hour")), walk.lang)
-    if least:
+    if walk.question.facets.rank is None and _wants_total(walk):
+        head = walk.say(
+            f"**All fleets cost {whole} (effective)**; the most goes to {name}: {cost}, {share}.",
+            f"**전체 fleet 비용은 {whole}(effective 기준)**; 가장 큰 것은 {name} {cost}, {share}.",
+        )
+    elif least:
         head = walk.say(
             f"**{name} costs least: {cost}**, {share} of {whole} for all fleets (effective).",
             f"**가장 싼 fleet은 {name}: {cost}**, 전체 {whole}의 {share} (effective 기준).",
@@ -103,6 +109,13 @@ def _of_all(walk: Walk, body: dict[str, Any], rows: list[dict[str, Any]]) -> lis
     ]
 
 
+def _wants_total(walk: Walk) -> bool:
+    text = walk.question.text.lower()
+    return walk.question.facets.per is not None or (
+        re.search(r"how much|\bspend|\bspent|\bbill\b|\btotal|burn|얼마|총|전체|합계|지출|청구", text) is not None
+    )
+
+
 def _possible(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
     """What could still be saved, what is to be left alone, what cannot be rated: each with its reason."""
     lines = []
@@ -116,10 +129,17 @@ def _possible(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
                          f"- 더 줄일 수 있음: {name} {money} (effective) — {why}")
             )  # fmt: skip
         elif amount is not None and amount < 0:
-            lines.append(walk.say(f"- Leave alone: {name} — {why}", f"- 그대로 둘 것: {name} — {why}"))
-        elif len(rows) == 1 and why:
+            lines.append(
+                walk.say(f"- Leave alone: {name} — {bare_reason(why)}", f"- 그대로 둘 것: {name} — {bare_reason(why)}")
+            )
+        elif len(rows) == 1 and why and amount is not None:
             lines.append(walk.say(f"- Nothing known to save: {why}", f"- 확인된 추가 절감 없음: {why}"))
     return lines[:5]
+
+
+def bare_reason(why: str) -> str:
+    """The reason of a «don't» without the word, where the line says it already."""
+    return re.sub(r"^(?:don't|옮기지 말 것): ", "", why)
 
 
 def savings(walk: Walk) -> list[str]:
@@ -132,15 +152,21 @@ def savings(walk: Walk) -> list[str]:
     every = ranked(seen.body)
     rows = [r for r in every if r.get("fleet") in walk.question.fleets] or every
     lines = [_saved_head(walk, seen.body, rows)]
+    if re.search(
+        r"(?:not|n't|leave|never)\b.{0,15}\b(?:touch|alone|change|move)|건드리지|그대로|두어야|말아야",
+        walk.question.text.lower(),
+    ):
+        lines = [*[x for x in _possible(walk, rows) if "Leave alone" in x or "그대로 둘 것" in x], *lines]
     best = max(rows, key=lambda r: number(r.get("potential_usd_per_hour")) or 0, default={})
-    if (number(best.get("potential_usd_per_hour")) or 0) <= 0:
+    known = any(r.get("potential_usd_per_hour") is not None for r in rows)
+    if known and (number(best.get("potential_usd_per_hour")) or 0) <= 0:
         lines.append(
             walk.say(
                 "- No known further saving above 0: moving more to spot would not pay now.",
                 "- 0보다 큰 추가 절감은 확인되지 않았습니다.",
             )
         )
-    lines += _possible(walk, rows)
+    lines += [x for x in _possible(walk, rows) if x not in lines]
     unknown = [r for r in rows if r.get("potential_usd_per_hour") is None]
     lines += [
         walk.say(
@@ -175,6 +201,11 @@ def _saved_head(walk: Walk, body: dict[str, Any], rows: list[dict[str, Any]]) ->
         )
     total = body["total"] if isinstance(body.get("total"), dict) else {}
     listed, contracted = (number(total.get(f"{k}_usd_per_hour")) for k in ("list", "contracted"))
+    if re.search(r"\besr\b|savings rate|\bdiscount|절감률|할인", walk.question.text.lower()):
+        return walk.say(
+            f"**Effective savings rate: {rate}** (1 − effective / on-demand list, commitments included).",
+            f"**유효 절감률(ESR): {rate}** (1 − effective / 온디맨드 list, 약정 포함).",
+        )
     saved = _rate(walk, None if listed is None or contracted is None else listed - contracted)
     return walk.say(
         f"**Spot saves {saved} now** (list − contracted, all fleets); effective savings rate {rate}, "
@@ -305,7 +336,8 @@ def _past(walk: Walk) -> list[str]:
         return [
             walk.say(
                 "A run rate (24 h a day, 730 h a month) if nothing changes, not a bill: no billing data is read.",
-                "지금 그대로일 때의 추정치(하루 24시간, 한 달 730시간)이며 청구 금액이 아닙니다. 청구 자료는 읽지 않습니다.",
+                "지금 그대로일 때의 추정치(하루 24시간, 한 달 730시간)이며 청구 금액이 아닙니다. 청구 자료는 읽지 "
+                "않습니다.",
             )
         ]
     if walk.question.found.window_hours is None:

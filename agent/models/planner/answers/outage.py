@@ -1,10 +1,14 @@
 """What would go if a zone, or a fleet's largest pool, went: counted from the fleets as they stand."""
 
+import re
 from collections import Counter
 from typing import Any
 
 from agent.models.planner.answers.common import fleet_rows, rows_of, trouble, which_fleet
 from agent.models.planner.figures import basis, named, number, percent, span, told
+from agent.models.planner.intents import ALL_SPOT
+from agent.models.planner.moods import has
+from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
 _FLEETS = 8
@@ -15,6 +19,8 @@ def outage(walk: Walk) -> list[str]:
     names = _names(walk)
     if names is None:
         return []
+    if has(ALL_SPOT, normal(walk.question.text)):
+        return _all_spot(walk)
     if not names:
         return which_fleet(walk, "look at")
     looked = [(name, walk.look("describe_fleet", fleet=name)) for name in names]
@@ -31,6 +37,31 @@ def outage(walk: Walk) -> list[str]:
     lines += _pools(walk, bodies) if walk.question.fleets else []
     lines += _work_lost(walk, [name for name, n, _ in hit if n])
     return [*lines, *(basis(body, walk.lang) for _, body in bodies[:1])]
+
+
+def _all_spot(walk: Walk) -> list[str]:
+    """What would be left of each fleet if every spot instance were taken at once."""
+    seen = walk.look("list_fleets")
+    if seen is None:
+        return []
+    rows = [
+        r for r in rows_of(seen.body, "fleets") if not walk.question.fleets or r.get("name") in walk.question.fleets
+    ]
+    total, spot = (sum(int(number(r.get(k)) or 0) for r in rows) for k in ("instances", "spot"))
+    lines = [
+        walk.say(
+            f"**{spot} of {total} instances would go; {total - spot} on-demand stay.**",
+            f"**인스턴스 {total}대 중 {spot}대를 잃고 온디맨드 {total - spot}대가 남습니다.**",
+        )
+    ]
+    lines += [
+        walk.say(
+            f"- {named(r.get('name'))}: {r.get('on_demand')} of {r.get('instances')} left",
+            f"- {named(r.get('name'))}: {r.get('instances')}대 중 {r.get('on_demand')}대 남음",
+        )
+        for r in sorted(rows, key=lambda r: int(number(r.get("on_demand")) or 0))[:_FLEETS]
+    ]
+    return [*lines, basis(seen.body, walk.lang)]
 
 
 def _names(walk: Walk) -> list[str] | None:
@@ -80,15 +111,21 @@ def _told(walk: Walk, zone: str, hit: list[tuple[str, int, int]], *, asked: bool
     spared = [named(name) for name, count, _ in hit if not count]
     if spared:
         lines.append(walk.say(f"- None of {', '.join(spared)}", f"- 해당 없음: {', '.join(spared)}"))
+    if not re.search(_GOES, walk.question.text.lower()):
+        return lines
     lines.append(
         walk.say(
-            "What is left runs on; Auto Scaling starts replacements in the other zones, where and when EC2 has capacity: "
+            "What is left runs on; Auto Scaling starts replacements in the other zones, where and when EC2 has "
+            "capacity: "
             "that part nobody can promise.",
             "나머지는 계속 돌고, Auto Scaling이 다른 가용 영역에 대체 인스턴스를 띄웁니다. 다만 그때 EC2에 여유가 "
             "있는지는 보장되지 않습니다.",
         )
     )
     return lines
+
+
+_GOES = r"die|down|fail|outage|go|lose|lost|disappear|without|drop|죽|나가|날아|장애|내려|없어|사라|터지|빠지|고갈"
 
 
 def _pools(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[str]:
@@ -99,7 +136,8 @@ def _pools(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[str]:
             top = max(rows, key=_count)
             lines.append(
                 walk.say(
-                    f"- Largest pool of {named(name)}: {told(top.get('pool'))}, {_count(top)} instances go if it runs out",
+                    f"- Largest pool of {named(name)}: {told(top.get('pool'))}, {_count(top)} instances go if it "
+                    f"runs out",
                     f"- {named(name)}의 최대 풀: {told(top.get('pool'))}, 고갈되면 {_count(top)}대를 잃습니다",
                 )
             )

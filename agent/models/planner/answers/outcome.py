@@ -62,7 +62,7 @@ def done(walk: Walk, seen: Seen) -> list[str]:
     replaced, added = seen.find("instances_replaced"), number(seen.find("added_cost_usd_per_day"))
     parts = [moved] if moved else []
     if replaced:
-        parts.append(walk.say(f"{replaced} instances are replaced by AWS", f"AWS가 {replaced}대를 교체"))
+        parts.append(walk.say(f"instances replaced by AWS: {replaced}", f"AWS가 {replaced}대를 교체"))
     if added is not None:
         cost = usd(added, walk.lang, walk.say("day", "일"))
         parts.append(walk.say(f"{cost} forecast (effective)", f"예상 비용 변화 {cost} (effective)"))
@@ -101,21 +101,36 @@ def _clauses(seen: Seen) -> str:
     return f" ({clauses})" if clauses else ""
 
 
+_NEXT = {
+    "done": (
+        "Next: ask “undo that” to go back; {0} is in the audit log.",
+        "다음: “되돌려줘”라고 하면 이전 값으로 제안합니다. 감사 로그: {0}.",
+    ),
+    "pending": (
+        "Next: answer on the approvals screen or with `spotwarden approve` {0}.",
+        "다음: 승인 화면이나 `spotwarden approve`로 답하세요: {0}.",
+    ),
+    "denied": (
+        "Next: ask for something inside the policy, or change the policy file; {0} is in the audit log.",
+        "다음: 정책 안의 값으로 다시 요청하거나 정책 파일을 바꾸세요. 감사 로그: {0}.",
+    ),
+    "unknown": (
+        "Next: look at the fleet and at {0} before anything else; it is settled when the fleet is read.",
+        "다음: 먼저 fleet 상태와 {0}을(를) 확인하세요. fleet을 읽어 결과를 확정합니다.",
+    ),
+}
+_AGAIN = (
+    "Next: ask again to draw it up anew; {0} is in the audit log.",
+    "다음: 다시 요청하면 새로 작성합니다. 감사 로그: {0}.",
+)
+
+
 def next_step(walk: Walk, status: str | None, proposal: Any) -> str:
     """What a person can do now."""
     name = f"`{told(proposal, 60)}`" if proposal is not None else walk.say("the proposal", "제안")
-    en, ko = {
-        "done": (f"Next: ask “undo that” to go back; {name} is in the audit log.",
-                 f"다음: “되돌려줘”라고 하면 이전 값으로 제안합니다. 감사 로그: {name}."),
-        "pending": (f"Next: answer on the approvals screen or with `spotwarden approve` {name}.",
-                    f"다음: 승인 화면이나 `spotwarden approve`로 답하세요: {name}."),
-        "denied": (f"Next: ask for something inside the policy, or change the policy file ({name} is in the audit log).",
-                   f"다음: 정책 안의 값으로 다시 요청하거나 정책 파일을 바꾸세요(감사 로그: {name})."),
-        "unknown": (f"Next: look at the fleet and at {name} before anything else; it is settled when the fleet is read.",
-                    f"다음: 먼저 fleet 상태와 {name}을(를) 확인하세요. fleet을 읽어 결과를 확정합니다."),
-    }.get(status or "", (f"Next: ask again to draw it up anew ({name} is in the audit log).",
-                         f"다음: 다시 요청하면 새로 작성합니다(감사 로그: {name})."))  # fmt: skip
-    return f"- {walk.say(en, ko)}"
+    en, ko = _NEXT.get(status or "", _AGAIN)
+    text = walk.say(en, ko).format(name)
+    return f"- {text}"
 
 
 def _status(seen: Seen) -> str | None:
@@ -131,6 +146,7 @@ def previewed(walk: Walk, body: dict[str, Any]) -> list[str]:
     lines = [
         f"- {told(c.get('field'))}: {told(c.get('before') or '–')} → {told(c.get('after') or '–')}" for c in changes[:8]
     ]
+    risks = [level(walk, body.get(f"risk_{side}")) for side in ("before", "after")]
     lines += [
         walk.say(f"- Cost, effective: {_money(walk, body)}", f"- 비용(effective): {_money(walk, body)}"),
         walk.say(
@@ -139,8 +155,7 @@ def previewed(walk: Walk, body: dict[str, Any]) -> list[str]:
             f"- AWS가 교체하는 인스턴스 {body.get('instances_replaced', 0)}대, 새로 뜨는 인스턴스 "
             f"{body.get('instances_launched')}대, 현재 {body.get('instances_total')}대",
         ),
-        f"- {walk.say('Interruption risk', '중단 위험')}: {level(walk, body.get('risk_before'))} → "
-        f"{level(walk, body.get('risk_after'))}",
+        f"- {walk.say('Interruption risk', '중단 위험')}: {' → '.join(risks)}",
     ]
     return lines + [f"- {walk.say('Note', '주의')}: {plainly(w, walk.lang)}" for w in texts_of(body, "warnings")[:4]]
 
@@ -160,7 +175,7 @@ def moved(walk: Walk, body: dict[str, Any]) -> str:
     if period and period != "day":
         amount += f" = {in_period(abs(added) / 24, period, walk.lang)}"
     if round(added, 4) == 0:
-        return walk.say("no change", "변화 없음")
+        return walk.say("cost unchanged", "비용 변화 없음")
     return walk.say(f"saves {amount}", f"{amount} 절감") if added < 0 else walk.say(f"adds {amount}", f"{amount} 증가")
 
 

@@ -1,5 +1,7 @@
 """Going on from a preview, going back to what was, and advice: a plan, never a change by itself."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from agent.models.planner.answers.changes import (
@@ -10,9 +12,9 @@ from agent.models.planner.answers.changes import (
     today_types,
 )
 from agent.models.planner.answers.common import fleet_rows, level, rows_of, spot_fleets, trouble, which_fleet
-from agent.models.planner.answers.risk import scored
 from agent.models.planner.answers.outcome import previewed, what_became
-from agent.models.planner.answers.story import last_write
+from agent.models.planner.answers.risk import scored
+from agent.models.planner.answers.story import fleet_of, last_write, pending, stories
 from agent.models.planner.figures import basis, named, number, percent, plain, plainly, told, usd
 from agent.models.planner.sizes import diversified
 from agent.models.planner.walk import Walk
@@ -25,6 +27,8 @@ def confirm(walk: Walk) -> list[str]:
             if seen.tool == "preview_change" and not any(s.tool == "change_fleet" for s in exchange.seen):
                 arguments = {k: seen.arguments[k] for k in ARGUMENTS if seen.arguments.get(k) is not None}
                 return _confirmed(walk, str(seen.arguments.get("fleet")), arguments)
+    if re.search(r"approv|승인", walk.question.text.lower()):
+        return pending(walk)
     return [
         walk.say(
             "There is no preview to go on from. Say what to change, for example “set web-canary to 70% spot”.",
@@ -60,6 +64,13 @@ def _confirmed(walk: Walk, name: str, arguments: dict[str, Any]) -> list[str]:
 def rollback(walk: Walk) -> list[str]:
     """Back to the values before the last change that the audit log has of a fleet."""
     name = _to_go_back(walk)
+    if name is None and not walk.question.fleets and not walk.question.named.strangers:
+        found = stories(walk)
+        if found is None:
+            return []
+        done = [s for s in found if s.get("outcome", {}).get("status") == "done"]
+        name = fleet_of(done[0]) or None if done else None
+        walk.question = replace(walk.question, mood="what-if")  # the fleet was not named: only a preview
     if name is None:
         return which_fleet(walk, "roll back")
     seen = walk.look("search_audit", text=f"{name} outcome")
@@ -144,7 +155,8 @@ def _saving_advice(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
     good.sort(key=lambda r: -(number(r.get("potential_usd_per_hour")) or 0))
     return [
         f"- {named(r.get('fleet'))}: {usd(r.get('potential_usd_per_hour'), walk.lang)} "
-        f"{walk.say('possible, effective', '절감 가능(effective)')} — {plainly(r.get('potential_note') or '', walk.lang)}"
+        f"{walk.say('possible, effective', '절감 가능(effective)')} — "
+        f"{plainly(r.get('potential_note') or '', walk.lang)}"
         for r in good[:3]
     ]
 
@@ -155,7 +167,11 @@ def _advise_one(walk: Walk, name: str) -> list[str]:
         return []
     if not fleet.ok:
         return [trouble(walk, fleet, named(name))]
-    lines = scored(walk, name, risk.body) if risk.ok else [trouble(walk, risk, named(name))]
+    lines = (
+        scored(walk, name, risk.body, brief=len(walk.question.intents) > 1)
+        if risk.ok
+        else [trouble(walk, risk, named(name))]
+    )
     today = today_types(fleet.body)
     wide = list(diversified(today))
     if not isinstance(fleet.body.get("mix"), dict) or not number(fleet.body.get("spot")):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.models.planner.answers.common import rows_of, trouble
-from agent.models.planner.answers.story import KINDS, stories, told_story
+from agent.models.planner.answers.story import KINDS, fleet_of, stories, told_story
 from agent.models.planner.conversation import Seen
 from agent.models.planner.figures import basis, moment, named, number, told
 from agent.models.planner.walk import Walk
@@ -43,7 +43,10 @@ def audit(walk: Walk) -> list[str]:
     if not chosen and not events:
         return _nothing(walk, seen)
     shown = walk.question.facets.count or _SHOWN
-    lines = [*_found_head(walk, len(chosen), len(events)), *(told_story(walk, s) for s in chosen[:shown])]
+    lines = [
+        *(_who(walk, chosen) or _found_head(walk, len(chosen), len(events))),
+        *(told_story(walk, s) for s in chosen[:shown]),
+    ]
     lines += [_entry(walk, e) for e in events[: max(1, shown - len(chosen[:shown]))]]
     if len(chosen) + len(events) > shown:
         lines.append(walk.say("More: `spotwarden audit show`", "더 보기: `spotwarden audit show`"))
@@ -89,12 +92,31 @@ def _recent(walk: Walk, seen: Seen, rows: list[dict[str, Any]]) -> list[dict[str
         return rows
 
 
+def _who(walk: Walk, chosen: list[dict[str, Any]]) -> list[str]:
+    """The name that a «who» asks for, before everything."""
+    answer = chosen[0].get("approval", {}) if chosen else {}
+    if not answer.get("answer") or not re.search(r"\bwho\b|누가|누구", walk.question.text.lower()):
+        return []
+    by, fleet = named(answer.get("by") or answer.get("actor")), named(fleet_of(chosen[0]) or "?")
+    if answer["answer"] == "deny":
+        return [
+            walk.say(
+                f"**{by} refused the newest one, on {fleet}.**", f"**가장 최근 것({fleet})은 {by}님이 거절했습니다.**"
+            )
+        ]
+    return [
+        walk.say(
+            f"**{by} approved the newest one, on {fleet}.**", f"**가장 최근 것({fleet})은 {by}님이 승인했습니다.**"
+        )
+    ]
+
+
 def _found_head(walk: Walk, changes: int, events: int) -> list[str]:
     parts = []
     if changes:
-        parts.append(walk.say(f"{changes} proposal(s)", f"제안 {changes}건"))
+        parts.append(walk.say(f"{changes} proposal{'s' * (changes > 1)}", f"제안 {changes}건"))
     if events:
-        parts.append(walk.say(f"{events} event(s)", f"사건 {events}건"))
+        parts.append(walk.say(f"{events} event{'s' * (events > 1)}", f"사건 {events}건"))
     both = ", ".join(parts)
     return [walk.say(f"**The audit log has {both}, newest first:**", f"**감사 로그에 {both}, 최신순:**")]
 
@@ -112,7 +134,8 @@ def _nothing(walk: Walk, seen: Seen) -> list[str]:
         walk.say(
             f"**Nothing: the audit log has no {_what(walk)['en']}** ({searched} entries searched). If something "
             "changed, it was not done through spotwarden; CloudTrail would tell who did it.",
-            f"**없습니다. 감사 로그에 {_what(walk)['ko']} 기록이 없습니다**(검색한 기록 {searched}건). 무언가 바뀌었다면 "
+            f"**없습니다. 감사 로그에 {_what(walk)['ko']} 기록이 없습니다**(검색한 기록 {searched}건). 무언가 "
+            f"바뀌었다면 "
             "spotwarden이 한 것이 아니며 CloudTrail에서 확인할 수 있습니다.",
         ),
         basis(seen.body, walk.lang),

@@ -36,6 +36,11 @@ def checkpoints(walk: Walk) -> list[str]:
         if seen.ok:
             lines += stored(walk, name, seen.body, shown=None if len(found) == 1 else 1)
     without = [(name, seen) for name, seen in found if not seen.ok]
+    if without and re.search(
+        r"without|\bno checkpoint|can'?t be|not .{0,12}recover|없는|안\s?되는", walk.question.text.lower()
+    ):
+        none = listed(walk, [n for n, _ in without])
+        lines = [walk.say(f"**Without a checkpoint: {none}.**", f"**checkpoint가 없는 fleet: {none}.**"), *lines]
     if len(without) > 1 and len({s.hint for _, s in without}) == 1:
         hint = plainly(without[0][1].hint, walk.lang)
         lines.append(
@@ -143,6 +148,14 @@ def restore(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
             walk.say(
                 "There is nothing to restore: no whole checkpoint. Nothing was proposed.",
                 "복원할 온전한 checkpoint가 없어 아무것도 제안하지 않았습니다.",
+            ),
+            *stored(walk, names[0], seen.body),
+        ]
+    if wanted is None and re.search(_ONE_BEFORE, normal(walk.question.text)):
+        return [
+            walk.say(
+                "**There is no whole checkpoint before the newest one, so nothing was proposed.**",
+                "**최신 것 이전에 온전한 checkpoint가 없어 아무것도 제안하지 않았습니다.**",
             ),
             *stored(walk, names[0], seen.body),
         ]

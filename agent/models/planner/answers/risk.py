@@ -39,15 +39,39 @@ def risk(walk: Walk) -> list[str]:
                 "앞으로 중단될 확률은 모릅니다. 예측하는 도구가 없습니다. 지금 알려진 것은:",
             )
         )
-    brief = not walk.question.fleets and len(scores) > 1
+    brief = (not walk.question.fleets and len(scores) > 1) or len(walk.question.fleets) > 1
+    if len(walk.question.fleets) > 1:
+        lines += _safest_first(walk, [(name, seen.body) for name, seen in scores if seen.ok])
     for place, (name, seen) in enumerate(scores):
         if not seen.ok:
             lines.append(trouble(walk, seen, named(name)))
-        elif not brief or (place == 0 and walk.question.facets.rank != "least"):
+        elif not brief or (place == 0 and walk.question.facets.rank != "least" and not walk.question.fleets):
             lines += scored(walk, name, seen.body)
         else:
-            lines.append(basis(seen.body, walk.lang))
+            lines += (
+                scored(walk, name, seen.body, brief=True) if walk.question.fleets else [basis(seen.body, walk.lang)]
+            )
     return lines
+
+
+def _safest_first(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Which of the fleets named is safer, by level and then by how much stands in one pool."""
+    order = {"low": 0, "unknown": 1, "medium": 2, "high": 3}
+    ranked = sorted(
+        bodies,
+        key=lambda pair: (order.get(str(pair[1].get("level")), 1), number(pair[1].get("largest_pool_share")) or 0),
+    )
+    if len(ranked) < 2:
+        return []
+    (safe, one), (risky, other) = ranked[0], ranked[-1]
+    return [
+        walk.say(
+            f"**{named(safe)} is safer ({level(walk, one.get('level'))}); {named(risky)} is riskier "
+            f"({level(walk, other.get('level'))}).**",
+            f"**{named(safe)} 쪽이 더 안전합니다({level(walk, one.get('level'))}); {named(risky)}: "
+            f"{level(walk, other.get('level'))}.**",
+        )
+    ]
 
 
 def _ranking(walk: Walk) -> list[str]:
@@ -62,7 +86,8 @@ def _ranking(walk: Walk) -> list[str]:
     name, how = named(top.get("name")), level(walk, top.get("risk"))
     if least:
         head = walk.say(f"**The safest is {name}: risk {how}**, {top.get('spot')} of {top.get('instances')} on spot.",
-                        f"**가장 안전한 fleet은 {name}: 위험 {how}**, {top.get('instances')}대 중 spot {top.get('spot')}대.")  # fmt: skip
+                        f"**가장 안전한 fleet은 {name}: 위험 {how}**, {top.get('instances')}대 중 spot "
+                        f"{top.get('spot')}대.")  # fmt: skip
     else:
         head = walk.say(f"**The riskiest is {name}: risk {how}**, largest pool {where} of its instances.",
                         f"**가장 위험한 fleet은 {name}: 위험 {how}**, 최대 풀 {where}.")  # fmt: skip

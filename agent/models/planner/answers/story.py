@@ -1,5 +1,6 @@
 """Changes as the audit log tells them: one story a proposal, from who asked to how it ended; and what still waits."""
 
+import re
 from typing import Any
 
 from agent.models.planner.answers.common import rows_of, texts_of
@@ -12,6 +13,10 @@ _WORDS = {"proposal": "rationale"}
 """what to search for where the kind's own name stands in every entry"""
 
 
+_FOLLOWED = 4
+"""proposals whose end is looked up by their id: the log is long, and an answer of it short"""
+
+
 def stories(walk: Walk) -> list[dict[str, Any]] | None:
     """Newest first; None = still being looked up. A story gathers the entries of one proposal."""
     subject = (*walk.question.fleets, "")[0]
@@ -20,6 +25,15 @@ def stories(walk: Walk) -> list[dict[str, Any]] | None:
     seen = [s for s in looked if s is not None and s.ok]
     if any(s is None for s in looked):
         return None
+    found = _gathered(walk, seen)
+    unended = [s["id"] for s in found if _field(s, "decision", "verdict") != "deny" and "outcome" not in s][:_FOLLOWED]
+    more = [walk.look("search_audit", text=name) for name in unended]
+    if any(s is None for s in more):
+        return None
+    return _gathered(walk, [*seen, *(s for s in more if s is not None and s.ok)])
+
+
+def _gathered(walk: Walk, seen: list[Seen]) -> list[dict[str, Any]]:
     by_id: dict[str, dict[str, Any]] = {}
     for answer in seen:
         for entry in rows_of(answer.body, "entries"):
@@ -45,10 +59,10 @@ def waits(story: dict[str, Any]) -> bool:
 
 def told_story(walk: Walk, story: dict[str, Any]) -> str:
     """One line: what, on which fleet, the verdict, who said yes, how it ended."""
-    proposal, at = story.get("proposal", {}), next((story[k].get("at") for k in KINDS[::-1] if k in story), None)
-    parts = [_what(proposal or story.get("outcome", {}))]
-    if asked := _field(story, "proposal", "rationale"):
-        parts.append(walk.say("why: ", "이유: ") + told(asked, 120))
+    at = next((story[k].get("at") for k in KINDS[::-1] if k in story), None)
+    asked = _field(story, "proposal", "rationale")
+    moved = _what(story["outcome"]) if _field(story, "outcome", "before") else ""
+    parts = [moved, f"“{told(asked, 120)}”" if asked else "" if moved else _what(story.get("proposal", {}))]
     if verdict := _field(story, "decision", "verdict"):
         clauses = ", ".join(told(c, 60) for c in texts_of(story["decision"], "clauses")[:2])
         parts.append(walk.say("policy: ", "정책: ") + told(verdict) + (f" ({clauses})" if clauses else ""))
@@ -58,7 +72,7 @@ def told_story(walk: Walk, story: dict[str, Any]) -> str:
         word = {"approve": walk.say("approved by", "승인:"), "deny": walk.say("refused by", "거절:")}.get(
             str(answer), ""
         )
-        parts.append(f"{word} {by}" + (f" (`{told(reason, 80)}`)" if reason else ""))
+        parts.append(f"{word} {by}" + (f" (reason: `{told(reason, 80)}`)" if reason else ""))
     parts.append(_ending(walk, story))
     return f"- {moment(at, walk.lang)} {named(fleet_of(story) or '?')}: " + "; ".join(p for p in parts if p)
 
@@ -75,7 +89,7 @@ def _what(payload: dict[str, Any]) -> str:
 
 def _ending(walk: Walk, story: dict[str, Any]) -> str:
     if status := _field(story, "outcome", "status"):
-        return walk.say("outcome: ", "결과: ") + told(status) + " — " + _what(story["outcome"])
+        return walk.say("outcome: ", "결과: ") + told(status)
     if "refused" in story:
         return walk.say("refused: ", "실행 거부: ") + told(_field(story, "refused", "reason") or "")
     if waits(story):
@@ -91,6 +105,12 @@ def _field(story: dict[str, Any], kind: str, name: str) -> Any:
     return part.get(name) if isinstance(part, dict) else None
 
 
+_APPROVE = (
+    r"^(?:please |pls |just |ok )*approve|\bapprove (?:it|that|them|everything|all|the)\b"
+    r"|승인해\s?(?:줘|라|주)|승인\s?처리"
+)
+
+
 def pending(walk: Walk) -> list[str]:
     """Proposals that wait for a person, and where they are answered: never from the chat."""
     found = stories(walk)
@@ -98,7 +118,7 @@ def pending(walk: Walk) -> list[str]:
         return []
     open_ones = [s for s in found if waits(s)]
     lines = []
-    if walk.question.mood == "request" or walk.question.facets.by_force:
+    if walk.question.facets.by_force or re.search(_APPROVE, walk.question.text.lower()):
         lines.append(
             walk.say(
                 "**I cannot approve anything: only a person can, outside of this chat.**",
@@ -114,12 +134,13 @@ def pending(walk: Walk) -> list[str]:
         )
         return lines
     lines.append(
-        walk.say(f"**{len(open_ones)} proposal(s) wait for an answer:**", f"**답을 기다리는 제안 {len(open_ones)}건:**")
+        walk.say(f"**Waiting for an answer: {len(open_ones)}**", f"**답을 기다리는 제안 {len(open_ones)}건:**")
     )
     lines += [f"{told_story(walk, s)} — `{told(s['id'], 40)}`" for s in open_ones[:8]]
     lines.append(
         walk.say(
-            "Answer on the approvals screen, or with `spotwarden approve ID`; unanswered they expire, and nothing changes.",
+            "Answer on the approvals screen, or with `spotwarden approve ID`; unanswered they expire, and nothing "
+            "changes.",
             "승인 화면이나 `spotwarden approve ID`로 답하세요. 답이 없으면 만료되고 아무것도 바뀌지 않습니다.",
         )
     )

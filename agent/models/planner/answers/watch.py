@@ -29,9 +29,11 @@ def watch(walk: Walk) -> list[str]:
     if lines:
         lines.append(
             walk.say(
-                "While `spotwarden run` is up, interruption notices are answered as the policy allows; the chat alone watches "
+                "While `spotwarden run` is up, interruption notices are answered as the policy allows; the chat "
+                "alone watches "
                 "nothing. The night itself is not forecast by any tool.",
-                "`spotwarden run`이 떠 있는 동안에만 정책이 허용한 대로 중단 알림에 대응합니다. 채팅만으로는 감시하지 않습니다. "
+                "`spotwarden run`이 떠 있는 동안에만 정책이 허용한 대로 중단 알림에 대응합니다. 채팅만으로는 "
+                "감시하지 않습니다. "
                 "오늘 밤 자체를 예측하는 도구는 없습니다.",
             )
         )

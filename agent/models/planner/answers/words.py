@@ -51,9 +51,11 @@ def thanks(walk: Walk) -> list[str]:
 def identity(walk: Walk) -> list[str]:
     return [
         walk.say(
-            "I am spotwarden's offline planner: rules, no language model. I read this AWS account with tools, answer from "
+            "I am spotwarden's offline planner: rules, no language model. I read this AWS account with tools, "
+            "answer from "
             "what they say, and propose changes that policy and people decide on. “help” shows what you can ask.",
-            "저는 spotwarden의 오프라인 플래너입니다. 언어 모델이 아니라 규칙으로 동작합니다. 도구로 이 AWS 계정을 읽어 답하고, "
+            "저는 spotwarden의 오프라인 플래너입니다. 언어 모델이 아니라 규칙으로 동작합니다. 도구로 이 AWS "
+            "계정을 읽어 답하고, "
             "변경은 제안만 하며 결정은 정책과 사람이 합니다. “도움말”이라고 하면 질문 예를 보여 드립니다.",
         )
     ]
@@ -62,11 +64,15 @@ def identity(walk: Walk) -> list[str]:
 def halt(walk: Walk) -> list[str]:
     return [
         walk.say(
-            "**To stop every change at once: F8 in the app, or `spotwarden run --stop`.** That sets the kill switch; nothing "
-            "is applied while it is on, interruption answers included. I cannot set it from the chat, and I change nothing "
+            "**To stop every change at once: F8 in the app, or `spotwarden run --stop`.** That sets the kill "
+            "switch; nothing "
+            "is applied while it is on, interruption answers included. I cannot set it from the chat, and I "
+            "change nothing "
             "without a proposal. A proposal that waits expires by itself.",
-            "**모든 변경을 즉시 멈추려면 앱에서 F8 또는 `spotwarden run --stop`을 쓰세요.** 킬 스위치가 켜지고, 켜져 있는 동안 "
-            "중단 대응을 포함해 아무것도 적용되지 않습니다. 채팅에서는 켤 수 없으며, 저는 제안 없이 바꾸지 않습니다. 대기 중인 "
+            "**모든 변경을 즉시 멈추려면 앱에서 F8 또는 `spotwarden run --stop`을 쓰세요.** 킬 스위치가 켜지고, "
+            "켜져 있는 동안 "
+            "중단 대응을 포함해 아무것도 적용되지 않습니다. 채팅에서는 켤 수 없으며, 저는 제안 없이 바꾸지 "
+            "않습니다. 대기 중인 "
             "제안은 스스로 만료됩니다.",
         )
     ]
@@ -75,9 +81,11 @@ def halt(walk: Walk) -> list[str]:
 def utilisation(walk: Walk) -> list[str]:
     return [
         walk.say(
-            "**Unknown: no tool here reads CPU, memory or traffic, so I cannot say whether anything is idle or too large.** "
+            "**Unknown: no tool here reads CPU, memory or traffic, so I cannot say whether anything is idle or "
+            "too large.** "
             "AWS Compute Optimizer or CloudWatch tells; what I can tell is cost, purchase mix, risk and checkpoints.",
-            "**모릅니다. CPU·메모리·트래픽을 읽는 도구가 없어 유휴이거나 과다한지 알 수 없습니다.** AWS Compute Optimizer나 "
+            "**모릅니다. CPU·메모리·트래픽을 읽는 도구가 없어 유휴이거나 과다한지 알 수 없습니다.** AWS Compute "
+            "Optimizer나 "
             "CloudWatch에서 확인하세요. 저는 비용, 구매 구성, 위험, checkpoint를 알려 드릴 수 있습니다.",
         )
     ]
@@ -86,9 +94,11 @@ def utilisation(walk: Walk) -> list[str]:
 def offtopic(walk: Walk) -> list[str]:
     return [
         walk.say(
-            "I cannot help with that: I only know this account's spot fleets, their cost, prices, risk, checkpoints and audit "
+            "I cannot help with that: I only know this account's spot fleets, their cost, prices, risk, "
+            "checkpoints and audit "
             "log. Try “where is the money?” or “which fleet is riskiest?”.",
-            "그것은 도와드릴 수 없습니다. 이 계정의 spot fleet, 비용, 가격, 위험, checkpoint, 감사 로그만 압니다. “돈이 어디로 "
+            "그것은 도와드릴 수 없습니다. 이 계정의 spot fleet, 비용, 가격, 위험, checkpoint, 감사 로그만 압니다. "
+            "“돈이 어디로 "
             "나가?”, “제일 위험한 fleet은?”처럼 물어보세요.",
         )
     ]
@@ -101,8 +111,10 @@ def not_understood(walk: Walk) -> list[str]:
         *(which_fleet(walk, "look at") if strangers and walk.question.names_known else []),
         walk.say(
             "I did not understand that, so I looked nothing up and changed nothing. I can answer for example:\n"
-            "- “where is the money?”, “what could we save?”, “how risky is ml-train?”, “prices of g5.xlarge, last 7 days”\n"
-            "- “how old is the last checkpoint of ml-train?”, “what happens if us-east-1a goes down?”, “who changed batch?”\n"
+            "- “where is the money?”, “what could we save?”, “how risky is ml-train?”, “prices of g5.xlarge, last "
+            "7 days”\n"
+            "- “how old is the last checkpoint of ml-train?”, “what happens if us-east-1a goes down?”, “who "
+            "changed batch?”\n"
             "- “what if web-canary were 70% spot?” (preview only), “set web-canary base to 4” (a proposal)\n"
             "“help” shows more.",
             "질문을 이해하지 못해 조회도 변경도 하지 않았습니다. 예를 들어 이렇게 물어보세요.\n"
@@ -188,11 +200,15 @@ def autonomy(walk: Walk) -> list[str]:
 def policy(walk: Walk) -> list[str]:
     return [
         walk.say(
-            "**Every change goes through the policy file: deny beats ask beats allow, and what no policy names is denied.** "
-            "Without a question I do nothing; only fleets in `mode: autonomous` are changed without a person, inside their "
-            "limits. From the chat a policy can be neither read nor changed: `spotwarden policy explain` reads yours in "
+            "**Every change goes through the policy file: deny beats ask beats allow, and what no policy names is "
+            "denied.** "
+            "Without a question I do nothing; only fleets in `mode: autonomous` are changed without a person, "
+            "inside their "
+            "limits. From the chat a policy can be neither read nor changed: `spotwarden policy explain` reads "
+            "yours in "
             "prose, and each proposal shows the clauses that spoke.",
-            "**모든 변경은 정책 파일이 결정합니다: deny > ask > allow, 정책에 없는 것은 거부됩니다.** 사람 없이 바뀌는 것은 "
+            "**모든 변경은 정책 파일이 결정합니다: deny > ask > allow, 정책에 없는 것은 거부됩니다.** 사람 없이 "
+            "바뀌는 것은 "
             "`mode: autonomous`인 fleet뿐이며 그 한도 안에서만입니다. 채팅에서는 정책을 읽거나 바꿀 수 없습니다. "
             "`spotwarden policy explain`이 정책을 풀어서 보여 주고, 제안마다 적용된 조항이 표시됩니다.",
         )
@@ -204,11 +220,14 @@ def unsupported(walk: Walk) -> list[str]:
     return [
         walk.say(
             "**I cannot do that, and nothing was proposed:** no tool here deletes or terminates, creates fleets, buys "
-            "commitments, changes IAM or injects interruptions. What I can propose: on-demand base, spot share, allocation "
+            "commitments, changes IAM or injects interruptions. What I can propose: on-demand base, spot share, "
+            "allocation "
             "strategy, instance types, desired capacity, replacing named instances, restoring a checkpoint. To see a "
             "recovery without risk, run `spotwarden demo`.",
-            "**그 일은 할 수 없고 아무것도 제안하지 않았습니다.** 삭제·종료, fleet 생성, 약정 구매, IAM 변경, 중단 주입을 하는 "
-            "도구가 없습니다. 제안할 수 있는 것: 온디맨드 base, spot 비율, allocation strategy, 인스턴스 타입, desired capacity, "
+            "**그 일은 할 수 없고 아무것도 제안하지 않았습니다.** 삭제·종료, fleet 생성, 약정 구매, IAM 변경, "
+            "중단 주입을 하는 "
+            "도구가 없습니다. 제안할 수 있는 것: 온디맨드 base, spot 비율, allocation strategy, 인스턴스 타입, "
+            "desired capacity, "
             "지정한 인스턴스 교체, checkpoint 복원. 복구를 안전하게 보려면 `spotwarden demo`를 쓰세요.",
         )
     ]
