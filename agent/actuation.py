@@ -22,12 +22,27 @@ from policies.engine import decide
 from policies.records import Approval, Decision, Proposal
 from tools import effects
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
-from tools.errors import AuditBroken, CloudError, Denied, Halted, OutcomeUnknown, StalePlan
+from tools.errors import AuditBroken, CloudError, Denied, Halted, NotFound, OutcomeUnknown, StalePlan
 from tools.fleets.preview import draw_preview
-from tools.records import Action, Fleet, Intent, Outcome, OutcomeStatus, Permit, RestoreCheckpoint, digest_of
+from tools.records import (
+    Action,
+    ChangeFleet,
+    Fleet,
+    Intent,
+    Outcome,
+    OutcomeStatus,
+    Permit,
+    ReplaceInstances,
+    RestoreCheckpoint,
+    digest_of,
+)
 
 # EC2 may show an old state for up to about five minutes: until then an unanswered write is neither done nor not
 HORIZON = timedelta(seconds=300)
+# S3 shows a write as soon as it happened; the time is for a request that is still on its way
+S3_HORIZON = timedelta(seconds=15)
+# how long a live sender may take from its intent to the mark that it sends
+UNSENT = timedelta(seconds=30)
 MAX_WAITING = 20
 # how much dearer a change may have become since it was shown
 _DEARER_USD_A_DAY = Decimal(5)
@@ -81,6 +96,8 @@ class Actuation:
         Raises  Denied: it does not wait for an answer; StalePlan: its time is over
         """
         saved, now = self.journal.proposal(proposal_id), self.clock.now()
+        if answer == "approve" and saved.status == "approved" and now < expires_at(saved):
+            return saved  # it has its yes already: whoever says it again may carry it out
         open_to = {"pending"} if answer == "approve" else {"pending", "approved", "allowed"}  # a yes can be taken back
         expires = expires_at(saved)
         if saved.status not in {*open_to, "expired"}:
@@ -133,7 +150,13 @@ class Actuation:
         except (StalePlan, Denied) as error:
             self._refuse(saved, error, by=by)
             raise
-        intent = self._open_intent(saved, permit, decision, fleet, by=by)
+        try:
+            intent = self._open_intent(saved, permit, decision, fleet, by=by)
+        except Denied:
+            told = self.journal.outcomes(proposal_id)
+            if told:  # somebody else was quicker by a moment
+                return told[-1]
+            raise
         if intent.expect == intent.want:
             return self._close(intent, "already", "the fleet is already so", after=intent.want, by=by)
         return self._carry_out(intent, saved.proposal, by=by)
@@ -189,6 +212,8 @@ class Actuation:
         if len(fresh.preview.replaced_instances) > len(proposal.preview.replaced_instances):
             raise StalePlan(f"{proposal.proposal_id}: AWS would now replace more instances than were shown")
         _check_price(proposal, fresh)
+        if saved.decision.verdict == "ask" and decision.verdict == "allow":  # asked once, it keeps its question
+            decision = decision.with_(verdict="ask", quorum=max(decision.quorum, saved.decision.quorum))
         permit = authorize(proposal, decision, saved.approvals, self.policy(), now=self.clock.now())
         return permit, decision, fleet
 
@@ -247,7 +272,8 @@ class Actuation:
             self._close(intent, "refused", f"{error.message}: {'; '.join(error.drift)}", by=by)
             raise
         except CloudError as error:
-            return self._close(intent, "failed", f"the last look failed, nothing was sent: {error.message}", by=by)
+            text = f"the last look failed, nothing was sent: {error.message}"
+            return self._close(intent, "failed", text, after=intent.expect, unsent_only=True, by=by)
         try:
             self._check_running()
             self.journal.mark_sending(intent.intent_id, lease=self.lease(), at=self.clock.now(), actor=by)
@@ -259,7 +285,8 @@ class Actuation:
         except OutcomeUnknown as error:
             return self._close(intent, "unknown", error.message, by=by)
         except CloudError as error:
-            return self._close(intent, "failed", error.message, request_ids=(error.request_id,), by=by)
+            ids = (error.request_id,)  # AWS said no: what was expected still stands
+            return self._close(intent, "failed", error.message, after=intent.expect, request_ids=ids, by=by)
         return self._read_back(intent, receipt, by=by)
 
     def _check_running(self) -> None:
@@ -276,31 +303,28 @@ class Actuation:
         return self._close(intent, "done", seen, after=after, request_ids=receipt.request_ids, by=by)
 
     def _settle(self, left: OpenIntent) -> Outcome:
-        intent, last = left.intent, left.last_outcome
+        intent, now = left.intent, self.clock.now()
+        if left.sent_at is None:
+            return self._settle_unsent(intent, left.last_outcome, over=now >= intent.opened_at + UNSENT)
+        on_fleet = isinstance(intent.permit.action, ChangeFleet | ReplaceInstances)
+        ends = left.sent_at + (HORIZON if on_fleet else S3_HORIZON)
+        seen: dict[str, Any] = {}
         try:
             seen = effects.observe(self.reader, intent.permit.action)
+            status, text = _found(intent, seen, over=now >= ends)
         except CloudError as error:
-            return self._stay_unknown(intent, last, f"cannot look: {error.message}")
-        ends = (left.sent_at or intent.opened_at) + HORIZON
-        if left.sent_at is None:
-            return self._settle_unsent(intent, last, seen, ends)
-        if seen == intent.want:
-            return self._close(intent, "done", "found done when looked for", after=seen, by="reconcile")
-        if self.clock.now() < ends:
-            text = f"sent, and no answer is known; AWS may still show an old state until {ends:%H:%M:%S} UTC"
-            return self._stay_unknown(intent, last, text, after=seen)
-        if seen == intent.expect:
-            return self._close(intent, "failed", "not found after 300 s: it did not happen", after=seen, by="reconcile")
-        text = "cannot be told any more: " + "; ".join(drift(intent.want, seen))
-        return self._close(intent, "superseded", text, after=seen, by="reconcile")
+            gone = isinstance(error, NotFound) and now >= ends
+            status, text = ("superseded" if gone else "unknown"), f"cannot look: {error.message}"
+        if status == "unknown":
+            return self._stay_unknown(intent, left.last_outcome, f"{text}; given up at {ends:%H:%M:%S} UTC", after=seen)
+        return self._close(intent, status, text, after=seen, by="reconcile")
 
-    def _settle_unsent(self, intent: Intent, last: Outcome | None, seen: dict[str, Any], ends: datetime) -> Outcome:
-        """Its sender may only be slow; once the time is over, closing it keeps a sleeper from sending it."""
-        if self.clock.now() < ends:
-            text = f"not sent yet, as far as the journal knows; given up at {ends:%H:%M:%S} UTC"
-            return self._stay_unknown(intent, last, text, after=seen)
+    def _settle_unsent(self, intent: Intent, last: Outcome | None, *, over: bool) -> Outcome:
+        """Its sender may only be slow; once its time is over, closing it keeps a sleeper from sending it."""
+        if not over:
+            return self._stay_unknown(intent, last, "not sent yet, as far as the journal knows")
         text = "its sender died before it was sent: nothing happened"
-        return self._close(intent, "failed", text, after=seen, unsent_only=True, by="reconcile")
+        return self._close(intent, "failed", text, after=intent.expect, unsent_only=True, by="reconcile")
 
     def _stay_unknown(
         self, intent: Intent, last: Outcome | None, message: str, *, after: dict[str, Any] | None = None
@@ -335,6 +359,17 @@ class Actuation:
         """Tell the journal that an approved action was refused at the last look. A need for approval is no refusal."""
         lines = list(error.drift) if isinstance(error, StalePlan) else []
         self.journal.refuse(saved.proposal.proposal_id, reason=error.message, drift=lines, actor=by)
+
+
+def _found(intent: Intent, seen: dict[str, Any], *, over: bool) -> tuple[OutcomeStatus, str]:
+    """What a look at the world says of a write whose answer was lost; `over` = AWS shows no old state any more."""
+    if seen == intent.want:
+        return "done", "found done when looked for"
+    if not over:
+        return "unknown", "sent, and no answer is known; AWS may still show an old state"
+    if seen == intent.expect:
+        return "failed", "not found when its time was over: it did not happen"
+    return "superseded", "cannot be told any more: " + "; ".join(drift(intent.want, seen))
 
 
 def _check_price(shown: Proposal, now: Proposal) -> None:

@@ -237,7 +237,8 @@ def _pulse(house: House) -> Pulse:
         simulated = house.simulated
         title = house.title
         inventory = house.inventory()
+        _ = house.mode
     except SpotError as error:
-        trouble = trouble_of("Reading the fleets", error)
+        trouble = trouble_of("Looking at the account and its policy", error)
     now, halted = house.clock.now(), house.halted()
     return Pulse(title, simulated, inventory, house.proposals(), house.open_intents(), halted, now, trouble)

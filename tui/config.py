@@ -64,6 +64,8 @@ class Settings:
     ascii: bool = False
     explicit_db: bool = False
     """a flag, variable or file named the journal"""
+    explicit_policy: bool = False
+    """a flag or variable named the policy, rather than a file that lies here"""
 
     @property
     def kill_switch(self) -> Path:
@@ -138,6 +140,7 @@ def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | 
         if policy
         else _first_existing(Path("spotwarden-policy.yaml"), config_home / "policy.yaml"),
         explicit_db=db is not None,
+        explicit_policy=bool(flags.get("policy") or env.get("SPOTWARDEN_POLICY")),
         **{k: v for k, v in values.items() if k in known},
     )
 

@@ -213,8 +213,13 @@ class House:
 
     @property
     def title(self) -> str:
+        """What the title bar tells; with a policy that is not valid it says that, and the rest still works."""
         who = self._identity
-        return f"{who.account_id} · {who.region} · {self.mode} · {self.model.name}"
+        try:
+            mode: str = self.mode
+        except PolicyError:
+            mode = "POLICY NOT VALID"
+        return f"{who.account_id} · {who.region} · {mode} · {self.model.name}"
 
     @cached_property
     def _identity(self) -> Any:
@@ -304,7 +309,9 @@ class House:
             named = self.policy.kill_switch
         except PolicyError:  # without a valid policy nothing is changed anyway
             named = None
-        own = self.settings.kill_switch
+        # a simulated account has a switch of its own, beside its journal: the real one is not its to touch
+        simulated = self._simulation is not None or self.settings.endpoint_url is not None
+        own = self.settings.db.with_suffix(".STOP") if simulated else self.settings.kill_switch
         return (own, Path(named).expanduser()) if named else (own,)
 
     def halted(self) -> bool:

@@ -28,7 +28,7 @@ def proposal_lines(proposal: Proposal, decision: Decision) -> Iterator[str]:
     yield f"{proposal.proposal_id}  {plain(proposal.title)}"
     yield f"  why     {plain(proposal.rationale)}  (the words of {plain(proposal.proposed_by)})"
     for change in preview.changes:
-        yield f"  {change.sign:<3} {change.field}: {plain(change.before)} → {plain(change.after)}"
+        yield f"  {change.sign:<3} {change.field}: {plain(change.before) or '–'} → {plain(change.after) or '–'}"
     if not preview.changes:
         yield "  nothing to change: the fleet is already so"
     replaced = len(preview.replaced_instances)

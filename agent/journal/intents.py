@@ -16,7 +16,7 @@ from agent.journal.writer import Transaction, clean, instant
 from policies.people import person_name
 from policies.records import Reservation
 from tools.errors import Denied, JournalError
-from tools.records import Intent, Outcome
+from tools.records import ChangeFleet, Intent, Outcome, RestoreCheckpoint
 
 _STATUS_AFTER = {
     "done": "done",
@@ -51,7 +51,8 @@ def open_intent(
     _permitted(saved, intent, now)
     if lease is not None:
         still_leads(tx.db, lease, now=now)
-    _fleet_is_free(tx.db, fleet)
+    touches = _touched(intent, fleet)
+    _is_free(tx.db, touches)
     approved_by = _approvals(tx.db, saved, approval_ids, now=now)
     _enough(saved, approved_by)
     within_limits(tx.db, limits, amounts, now=earliest, approved=bool(approved_by))
@@ -69,9 +70,9 @@ def open_intent(
         actor=actor,
     )
     tx.db.execute(
-        "INSERT INTO intents (intent_id, proposal_id, fleet, opened_at, status, seq, intent) "
-        "VALUES (?, ?, ?, ?, 'open', ?, ?)",
-        (intent.intent_id, proposal_id, fleet, instant(intent.opened_at), told.seq, clean(intent.canonical())),
+        "INSERT INTO intents (intent_id, proposal_id, fleet, touches, opened_at, status, seq, intent) "
+        "VALUES (?, ?, ?, ?, ?, 'open', ?, ?)",
+        (intent.intent_id, proposal_id, fleet, touches, instant(intent.opened_at), told.seq, clean(intent.canonical())),
     )
     _consume(tx.db, approval_ids, intent.intent_id)
     reserve(tx.db, limits, amounts, fleet=fleet, intent_id=intent.intent_id, at=now)
@@ -97,13 +98,28 @@ def _permitted(saved: SavedProposal, intent: Intent, now: datetime) -> None:
         raise Denied(f"the permit {permit.permit_id} expired at {permit.expires_at:%H:%M:%S}Z", hint="apply it again")
 
 
-def _fleet_is_free(db: Any, fleet: str) -> None:
+def _touched(intent: Intent, fleet: str) -> str:
+    """What two open intents may not touch at once: a fleet's settings, a job's pointer.
+
+    Saving and detaching are by instance id and may be repeated: a notice never waits for another one's answer.
+    """
+    action = intent.permit.action
+    match action:
+        case ChangeFleet():
+            return fleet
+        case RestoreCheckpoint():
+            return f"{fleet} resumes {action.job_id}"
+        case _:
+            return f"{fleet} {action.kind} {intent.intent_id}"
+
+
+def _is_free(db: Any, touches: str) -> None:
     busy = db.execute(
-        "SELECT intent_id, status FROM intents WHERE fleet = ? AND closed_at IS NULL", (fleet,)
+        "SELECT intent_id, status FROM intents WHERE touches = ? AND closed_at IS NULL", (touches,)
     ).fetchone()
     if busy is not None:
         raise Denied(
-            f"{fleet} has an open intent {busy[0]} ({busy[1]}): one change of a fleet at a time",
+            f"{touches} has an open intent {busy[0]} ({busy[1]}): one change of a fleet at a time",
             hint="wait until it is told done or failed; `spotwarden run --once` reads the fleet and closes it",
         )
 
@@ -185,7 +201,8 @@ def close_intent(tx: Transaction, intent_id: str, outcome: Outcome, *, unsent_on
 def _set_status(db: Any, proposal_id: str, intent_id: str, status: str, closed_at: str | None, said: Outcome) -> None:
     changed = instant(said.at) if status in ("done", "already", "unknown", "superseded") else None
     db.execute(
-        "UPDATE intents SET status = ?, closed_at = ?, changed_at = coalesce(?, changed_at) WHERE intent_id = ?",
+        "UPDATE intents SET status = ?, closed_at = ?, changed_at = CASE WHEN sent_at IS NULL THEN changed_at "
+        "ELSE coalesce(?, changed_at) END WHERE intent_id = ?",
         (status, closed_at, changed, intent_id),
     )
     db.execute("UPDATE proposals SET status = ? WHERE proposal_id = ?", (_STATUS_AFTER[said.status], proposal_id))

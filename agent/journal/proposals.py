@@ -12,7 +12,9 @@ from tools.errors import Denied, StalePlan, UsageError
 
 _FIRST_STATUS = {"deny": "denied", "allow": "allowed", "ask": "pending"}
 _ANSWERABLE = ("pending", "approved", "allowed")
-_STATUS_NOW = "CASE WHEN status IN ('pending', 'approved') AND expires_at <= ? THEN 'expired' ELSE status END"
+_STATUS_NOW = (
+    "CASE WHEN status IN ('pending', 'approved', 'allowed') AND expires_at <= ? THEN 'expired' ELSE status END"
+)
 
 
 def save_proposal(tx: Transaction, proposal: Proposal, decision: Decision, *, actor: str) -> None:

@@ -39,11 +39,12 @@ _TABLES = (
     ) STRICT""",
     """CREATE TABLE intents (
       intent_id TEXT PRIMARY KEY, proposal_id TEXT NOT NULL UNIQUE REFERENCES proposals, fleet TEXT NOT NULL,
-      opened_at TEXT NOT NULL, sent_at TEXT, closed_at TEXT, status TEXT NOT NULL, changed_at TEXT,
+      touches TEXT NOT NULL, opened_at TEXT NOT NULL, sent_at TEXT, closed_at TEXT, status TEXT NOT NULL,
+      changed_at TEXT,
       seq INTEGER NOT NULL REFERENCES audit,
       intent TEXT NOT NULL CHECK (json_valid(intent))
     ) STRICT""",
-    "CREATE UNIQUE INDEX one_open_intent_a_fleet ON intents (fleet) WHERE closed_at IS NULL",
+    "CREATE UNIQUE INDEX one_open_intent_at_a_time ON intents (touches) WHERE closed_at IS NULL",
     """CREATE TABLE outcomes (
       outcome_id INTEGER PRIMARY KEY, intent_id TEXT NOT NULL REFERENCES intents, at TEXT NOT NULL,
       status TEXT NOT NULL, outcome TEXT NOT NULL CHECK (json_valid(outcome))

@@ -129,11 +129,10 @@ def test_any_kill_switch_halts_and_lifting_takes_all_off(account, tmp_path, whic
     with open_house(settings, account) as house:
         saved = house.actuation.propose(toggle(house), by="kim", actor="person", rationale="")
         house.actuation.answer(saved.proposal.proposal_id, answer="approve", by="kim")
-        settings.state_dir.mkdir()
         if which == "a link to nowhere":
             theirs.symlink_to(tmp_path / "gone")
         else:
-            (settings.kill_switch if which == "ours" else theirs).touch()
+            (house.kill_switches[0] if which == "ours" else theirs).touch()
         before = seen(account)
         with pytest.raises(Halted):
             house.actuation.act(saved.proposal.proposal_id, by="kim")

@@ -291,7 +291,8 @@ def test_an_answer_to_nothing_or_given_already_is_refused(planned, run, untouche
     proposal = json.loads(planned.read_text())["proposal_id"]
     run("approve", "p-nope").refuses(64, "there is no proposal 'p-nope'")
     assert run("approve", proposal, "--no-apply").exit == 0
-    run("approve", proposal).refuses(3, "is approved")
+    assert run("approve", proposal, "--deny", "--reason", "not today").exit == 0  # a yes can be taken back
+    run("approve", proposal).refuses(3, "does not wait for an answer")
 
 
 # the daemon

@@ -37,7 +37,13 @@ def demo(
         raise UsageError(f"--lang {lang}: not a language of ours", hint="en or ko")
     if prices is not None and not prices.exists():
         raise UsageError(f"--prices {prices}: no such file")
-    settings = replace(settings, db=_own_journal(settings), lang=lang or settings.lang, endpoint_url=None)
+    settings = replace(
+        settings,
+        db=_own_journal(settings),
+        lang=lang or settings.lang,
+        endpoint_url=None,
+        policy=settings.policy if settings.explicit_policy else None,  # a project's policy is for its own account
+    )
     with SimulatedAccount.start(scenario=scenario, seed=seed, speed=speed, stepped=headless, prices=prices) as account:
         if serve:
             _serve(account, settings)
@@ -53,10 +59,23 @@ def _own_journal(settings: Settings) -> Path:
         return settings.db
     folder = settings.state_dir / "demo"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for old in sorted(folder.glob("demo-*.db"))[: -_KEEP_JOURNALS + 1]:
+    ended = [path for path in sorted(folder.glob("demo-*.db")) if not _is_running(path)]
+    for old in ended[: -_KEEP_JOURNALS + 1]:
         for part in folder.glob(f"{old.name}*"):
             part.unlink(missing_ok=True)
     return folder / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.db"
+
+
+def _is_running(journal: Path) -> bool:
+    """The process whose number its name ends with still lives: somebody looks at it."""
+    number = journal.stem.rpartition("-")[2]
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _tour(settings: Settings, account: "SimulatedAccount", *, scenario: str, seed: int) -> None:

@@ -175,13 +175,22 @@ def _status(settings: Settings, house: "House") -> None:
         "leader": lease.holder if lease is not None and alive else None,
         "lease_expires_at": lease.expires_at if lease is not None and alive else None,
         "halted": house.halted(),
-        "mode": house.mode,
-        "policy": house.policy.source,
+        **_law(house),
         "last_round_at": last[0].at if last else None,
         "waiting": [s.proposal.proposal_id for s in waiting],
         "open_intents": [o.intent.intent_id for o in house.open_intents()],
     }
     emit(settings, document, lambda: print("\n".join(f"{k:<17} {_show(v)}" for k, v in document.items())))
+
+
+def _law(house: "House") -> dict[str, str]:
+    """The mode and the document; with one that is not valid, what is wrong with it."""
+    from tools.errors import PolicyError
+
+    try:
+        return {"mode": house.mode, "policy": house.policy.source}
+    except PolicyError as error:
+        return {"mode": "none: nothing is changed", "policy": error.message}
 
 
 def _show(value: Any) -> str:

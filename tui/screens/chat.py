@@ -37,7 +37,7 @@ from tui.widgets.talk import (
 _ANSWERING = "The answer"
 _ENDS = {
     "answered": "",
-    "waiting": "waits for your answer to the proposal",
+    "waiting": "waits for your answer to the proposal (3 opens it again)",
     "cancelled": "stopped",
     "limit": "a limit stopped it",
     "failed": "failed",

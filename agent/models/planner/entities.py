@@ -28,6 +28,13 @@ _NAMED_PERIODS = (
     (r"(this|past|last|previous) month\b|이번\s?달|지난\s?달|저번\s?달|한\s?달|이달", 720),
     (r"(this|past|last|previous) quarter\b|분기", 2160),
     (r"(this|past|last|previous) year\b|올해|작년|지난\s?해|일\s?년", 8760),
+    (r"이틀|couple (?:of )?days", 48),
+    (r"사흘|(?:few|several) days|며칠", 72),
+    (r"나흘", 96),
+    (r"닷새", 120),
+    (r"열흘", 240),
+    (r"보름|couple (?:of )?weeks", 336),
+    (r"반나절|half a day", 12),
     (r"(this|past|last|previous) (day|24)\b|하루", 24),
     (r"(past|last|previous) hour\b", 1),
 )
@@ -46,6 +53,15 @@ _FROM = r"(?:(?:from\s*)?\d+\s*%?\s*(?:대|개)?\s*(?:→|to|에서|-|부터)\s*
 _SHARE_WORD = (
     r"(?:\s*(?:비율|비중|share|ratio|percentage|percent|portion|mix|instances?|인스턴스|capacity|above base))*"
 )
+_NO_SPOT = (
+    r"spot\S{0,2}\s?(?:말고|대신|빼고|안\s?쓰고|없이|없으면)\s?|\bon-demand (?:instead of|rather than|not) spot"
+    r"|\b(?:without|stop using|quit|drop) (?:any )?spot\b|\bno (?:more )?spot\b"
+)
+_NO_ON_DEMAND = (
+    r"on-demand\S{0,2}\s?(?:말고|대신|빼고|안\s?쓰고|없이|없으면)\s?|\bspot (?:instead of|rather than|not) on-demand"
+    r"|\b(?:without|stop using|quit|drop) (?:any )?on-demand\b(?! base)|\bno (?:more )?on-demand\b"
+)
+_DOUBLES = r"\bdoubl(?:es|ed|ing)\b|\btwice (?:the size|as (?:big|large|many))"
 _PERCENT = r"(\d{1,3})\s*(?:%|percent\b|pct\b|퍼센트|프로(?!젝|세|그|덕))"
 
 
@@ -125,7 +141,7 @@ def change(text: str) -> Change:
     """The purchase options that a normal text names."""
     text = re.sub(r"\bto zero\b", "to 0", text)
     strategy = next((name for name, pattern in STRATEGIES if re.search(pattern, text)), None)
-    base = _base(text)
+    base = 0 if re.search(_NO_ON_DEMAND, text) else _base(text)
     by, times = _relative(text)
     base_by = _base_by(text)
     desired = None if base_by is not None or by is not None or times is not None else _desired(text)
@@ -190,6 +206,11 @@ def _base(text: str) -> int | None:
                 rf"\bbase(?:[\s_-]*capacity|\s*용량)?(?:\s+(?:of|for|on|in)\s+[\w.-]+)?\s+{_FROM}(?:to|at|="
                 rf"|→)\s*(\d+){unit}"
             ),
+            rf"(?<![\w.])(\d+){unit}\s*(?:instances?\s*)?on-demand base\b",
+            (
+                rf"\b(?:used?|uses|using|had|has|with|ran)\s+(\d+){unit}\s+on-demand(?:\s*[?.!]*$|\s+(?:instances"
+                rf"|nodes|machines|boxes))"
+            ),
             rf"(\d+){unit}\s*(?:대|개)?\s*(?:instances?\s*)?(?:as|for)\s*(?:the\s*)?(?:on-demand\s*)?base",
             (
                 rf"(?:at least|minimum(?: of)?|keep|guarantee|always|최소|적어도|항상)\s*(\d+){unit}\s*(?:대"
@@ -216,6 +237,10 @@ def _spot_percent(text: str) -> int | None:  # noqa: PLR0911 - one return a case
             rf"\bspot{_SHARE_WORD}\s*{_PARTICLE}\s*{_FROM}{_TO}\s*{_PERCENT}",
             rf"\bspot{_SHARE_WORD}(?:\s+(?:of|for|on|in)\s+[\w.-]+)?\s+{_FROM}(?:to|at|=|→)\s*{_PERCENT}",
             rf"{_PERCENT}\s*(?:of (?:the )?[\w.-]+\s*)?(?:on|to|in|as|의|는|은|만|를|을)?\s*spot",
+            (
+                rf"\bspot{_SHARE_WORD}\s*{_PARTICLE}\s*{_FROM}{_TO}\s*(\d{{1,3}})(?=\s*[?.!]*$|\s*(?:으로|로|면"
+                rf"|이면)(?:\s|$))"
+            ),
             r"\b(\d{1,3})\s*/\s*\d{1,3}\s*spot",
         ),
         text,
@@ -234,6 +259,10 @@ def _spot_percent(text: str) -> int | None:  # noqa: PLR0911 - one return a case
     )
     if on_demand is not None:
         return 100 - on_demand
+    if re.search(_NO_ON_DEMAND, text):
+        return 100
+    if re.search(_NO_SPOT, text):
+        return 0
     if re.search(
         r"(?:all|fully|entirely|only|purely|completely|전부|모두|다|전량|100프로)\s*(?:on\s+|to\s+|use\s+"
         r"|in\s+)?spot|spot[\s-]*only|spot(?:으로|로|으로만)\s?만|spot만",
@@ -273,10 +302,19 @@ def _desired(text: str) -> int | None:
                 r"desired(?:[\s_-]*(?:capacity|count|size))?(?:\s+(?:of"
                 rf"|for)\s+[\w.-]+)?\s*{_PARTICLE}\s*{_FROM}{_TO}\s*(\d+){stop}"
             ),
-            rf"\b(?:scale|resize|grow|shrink|size|expand)\b[^.;?%]*?\b(?:to|=|→|at)\s*(\d+){stop}",
+            (
+                rf"\b(?:scale|resize|grow|shrink|size|expand|trim|pare|ramp|dial|crank|boost|slim)\b[^.;?%]*?\b(?:to"
+                rf"|=|→|at)\s*(\d+){stop}"
+            ),
             rf"(?:용량|대수|인스턴스|인스턴스 수|노드|규모|희망 용량)\s*{_PARTICLE}\s*{_FROM}(\d+)\s*(?:대|개)?{stop}",
             r"(\d+)\s*(?:대|개)\s*(?:로|까지|으로)",
-            r"(?:to|at|run|have|need)\s+(\d+)\s+(?:instances|nodes|machines|workers|servers|replicas|boxes|vms|units)",
+            rf"\bcosts? (?:me |us )?(?:at|with|for)\s+(\d+){stop}(?=\s*[?.!]*$)",
+            rf"\bwhat\s+(\d+){stop}\s+(?:\w+ )?(?:would|costs?)\b",
+            r"(\d+)\s*대\s*(?:면|이면|라면|일\s?때|짜리)",
+            (
+                r"(?:to|at|run|have|need|with|had)\s+(\d+)\s+(?:instances|nodes|machines|workers|servers|replicas"
+                r"|boxes|vms|units)"
+            ),
             rf"(?:스케일|확장|축소)[^.?]*?(\d+){stop}",
             (
                 r"(?:scale|increase|decrease|reduce|raise|lower|bring|take"
@@ -288,20 +326,36 @@ def _desired(text: str) -> int | None:
     return None if found is not None and _base(text) == found else found
 
 
-def _relative(text: str) -> tuple[int | None, float | None]:
+def _relative(text: str) -> tuple[int | None, float | None]:  # noqa: PLR0911 - one return a case
     """(instances more or less, factor): «by 5», «5대 늘려», «double»."""
     up = r"increase|grow|raise|scale up|scale out|add|expand|bump"
     down = r"decrease|shrink|reduce|lower|scale down|scale in|remove|drop"
     unit = r"(?!\s*(?:%|percent|types?|pools?|zones?))"
     if found := re.search(rf"\b({up}|{down})\b[^.;?]*?\bby\s+(\d+){unit}", text):
         return int(found.group(2)) * (1 if re.match(up, found.group(1)) else -1), None
+    if found := re.search(
+        rf"\b(?:scale|bring|take|dial|ramp)\b[^.;?]*?\b(up|out|down"
+        rf"|in)\b[^.;?]*?\bby\s+(\d+){unit}",
+        text,
+    ):
+        return int(found.group(2)) * (1 if found.group(1) in {"up", "out"} else -1), None
     if found := re.search(r"\badd\s+(\d+)\s+(?:more\s+)?(?:instances|nodes|machines|workers|servers)", text):
         return int(found.group(1)), None
     if found := re.search(r"(\d+)\s*대\s*(?:씩\s*|만\s*|를\s*|을\s*|만큼\s*)?(?:더\s*)?(늘|추가|증설|줄|감|빼)", text):
         return int(found.group(1)) * (1 if found.group(2) in {"늘", "추가", "증설"} else -1), None
-    if re.search(r"(?<!paying )(?<!pay )\bdouble (?:the )?(?:size|capacity|[\w-]+$|[\w-]+ fleet)|두\s?배로", text):
+    if re.search(
+        r"(?<!paying )(?<!pay )\bdouble (?:the )?(?:size|capacity|[\w-]+$|[\w-]+ fleet)|(?:두"
+        r"|2)\s?배(?:로|면|\s?늘)",
+        text,
+    ):
         return None, 2.0
-    if re.search(r"\bhalve\b|(?:cut|scale|shrink|reduce)\b.{0,30}(?:in|by) half|절반으로\s?(?:줄|축소|낮)", text):
+    if re.search(_DOUBLES, text) and not re.search(r"(?:bill|cost|price|spend|invoice)\w* (?:\w+ )?doubl", text):
+        return None, 2.0
+    if re.search(
+        r"\bhalve\b|(?:cut|scale|shrink|reduce)\b.{0,30}(?:in|by) half|(?:절반|(?<![가-힣])반)(?:으로"
+        r"|만)?\s?(?:줄|축소|낮|깎)",
+        text,
+    ):
         return None, 0.5
     return None, None
 

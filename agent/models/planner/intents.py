@@ -4,6 +4,7 @@ import re
 
 from agent.models.planner.entities import Entities
 from agent.models.planner.facets import facets
+from agent.models.planner.lexicon import framed, hinted
 from agent.models.planner.moods import MAKE_SAFE, PAST, has, mood
 from agent.models.planner.patterns import COMPILED, Intent
 
@@ -13,7 +14,8 @@ _RESTORE = (
     r"|복구(?!까지|에|\s?시간|\s?지점|된)|되살|재개|checkpoint.{0,15}(?:이어서|되돌|부터\s?(?:다시|시작))"
 )
 _ROLLBACK = (
-    r"\broll(?:ing)?[\s-]?back|\bundo\b|\brevert|put (?:it|that|things) back|change it back"
+    r"\broll(?:ing)?[\s-]?back|\bundo\b|\brevert|put (?:it|that|things) back|\bback to (?:what|how|where) (?:it"
+    r"|they)\b|change it back"
     r"|되돌려|되돌리|롤백|원래대로|원복|undo"
 )
 _REPLACE = (
@@ -24,7 +26,8 @@ _UNSUPPORTED = (
     r"^(?!.*\?).*\b(?:turn|switch|enable|disable)\b.{0,12}capacity rebalanc|(?:capacity )?(?:rebalancing"
     r"|리밸런싱)\S{0,2}\s?(?:켜|꺼|활성)|"
     r"\b(?:delete|terminate|kill|destroy|nuke|wipe|tear down|shut ?down|power off"
-    r"|stop(?! wast| los| pay| get| us))\b.{0,40}\b(?:fleet|instances?|group|asg|everything|all|it"
+    r"|stop(?! wast| los| pay| get| us| \S+ (?:from|getting|losing)))\b.{0,40}\b(?:fleet|instances?|group|asg"
+    r"|everything|all|it"
     r"|i-[0-9a-f]+|[a-z]+-[a-z]+)\b"
     r"|\b(?:create|launch|provision|spin up|start)\b.{0,20}\b(?:a |an )?(?:new|another)\b|\b(?:buy"
     r"|purchase|sign up for)\b.{0,40}(?:savings-plan|reserved|commitment|instances?|\bris?\b)"
@@ -82,9 +85,36 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
     outage = "outage" in wanted and has(ALL_SPOT, text)
     if has(_DEFINE, text) and has(_TERMS, text) and not (names_fleet or found.types or now or outage):
         return ("glossary",)
+    frame = framed(text)
+    if frame and _alone_in_frame(frame, found, names_fleet=names_fleet):
+        return (frame,)
     if acts := _acts(text, found, wanted):
         return acts
+    if frame is not None and not found.change.says_something:
+        wanted = _with_frame(frame, wanted)
+    wanted += hinted(text, wanted)
     return _settled(text, found, wanted, names_fleet=names_fleet)
+
+
+def _alone_in_frame(frame: Intent, found: Entities, *, names_fleet: bool) -> bool:
+    if frame == "glossary":
+        return not names_fleet
+    return frame in {"policy", "pending"} and not found.change.says_something
+
+
+def _with_frame(frame: Intent, wanted: list[Intent]) -> list[Intent]:
+    """A frame stands beside what the words name, and instead of what it says itself."""
+    if frame == "glossary" or (frame == "outage" and "prices" in wanted):
+        return wanted
+    if frame == "advice" and {"costs", "savings"} & set(wanted):
+        kept: list[Intent] = [w for w in wanted if w != "costs"]
+        return [*kept, "savings"]
+    told_by_it: dict[str, set[Intent]] = {
+        "checkpoints": {"savings", "risk", "costs"},
+        "advice": {"overview", "thanks", "help", "costs"},
+        "overview": {"thanks", "help", "advice", "statement"},
+    }
+    return [w for w in wanted if w not in told_by_it.get(frame, set()) and w != frame] + [frame]
 
 
 def _acts(text: str, found: Entities, wanted: list[Intent]) -> tuple[Intent, ...]:
@@ -144,23 +174,26 @@ def _changes(  # noqa: PLR0911 - one return a case
     quiet = set(wanted) <= {"fleet", "fleets", "overview", "prices", "glossary"}
     if feeling == "request" and quiet and has(_VAGUE, text):
         return ("change",)
-    asks = has(r"^(?:is|are|does|do|has|have|what|which|how)\b|인가|이야|인지", text)
+    asks = has(r"^(?:why|is|are|does|do|has|have|what|which|how)\b|인가|이야|인지", text)
     about = set(wanted) <= {"fleet", "fleets", "overview"} and not asks
     return ("change",) if says and found.change.types_word is None and about else ()
 
 
 _VAGUE = (
-    r"(?:raise|increase|bump|lower|reduce|decrease|change|adjust|more|less|fewer|scale)\b.{0,30}\b(?:spot|on-demand|base|capacity"
-    r"|size|share|instances|fleet|[a-z]+-[a-z]+)\b|(?:spot|on-demand|base|비율|비중|용량|대수|규모|전략|인스턴스).{0,12}"
+    r"(?:raise|increase|bump|lower|reduce|decrease|change|adjust|more|less|fewer|scale)\b.{0,30}\b(?:spot"
+    r"|on-demand|base|capacity"
+    r"|size|share|instances|fleet|[a-z]+-[a-z]+)\b|(?:spot|on-demand|base|비율|비중|용량|대수|규모|전략"
+    r"|인스턴스).{0,12}"
     r"(?:올려|높여|늘려|낮춰|내려|줄여|바꿔|조정)"
 )
 """a change asked for without saying how far: it is asked back"""
-ALL_SPOT = r"\ball\b.{0,12}\bspot\b|spot\S{0,5}\s?(?:다|전부|모두|싹)\s"
+ALL_SPOT = r"\ball\b.{0,12}\bspot\b|spot\S{0,5}\s?(?:\S{1,4}\s)?(?:다|전부|모두|싹|전체)\s"
 """every spot instance at once"""
 _DESTROYS = (
     r"^(?:please |pls |now |and |you |just |then |so |ok |[^.]*[.;,] ?(?:and )?|[^.]* and )?"
     r"(?:delete|terminate|kill|destroy|nuke|wipe|tear down)\b.{0,60}"
-    r"\b(?:fleets?|instances?|groups?|everything|all|it|them|[a-z]+-[a-z]+|batch|render)\b|(?:삭제|지워|없애)\S{0,4}(?:\s|$|[.!])"
+    r"\b(?:fleets?|instances?|groups?|everything|all|it|them|[a-z]+-[a-z]+|batch|render)\b|(?:삭제|지워"
+    r"|없애)\S{0,4}(?:\s|$|[.!])"
 )
 
 
@@ -206,6 +239,8 @@ def _about_money(got: set[Intent], text: str, found: Entities, *, names_fleet: b
         got = (got - {"savings"}) | {"prices"}
     if names_fleet and "costs" in got and found.window_hours is not None and found.window_hours > 24:
         got |= {"prices"}
+    if "costs" in got and has(r"\bhow many\b|몇\s?대", text) and has(r"\bpay(?:ing)? for\b|돈\s?내", text):
+        got = (got - {"costs"}) | {"fleet" if names_fleet else "fleets"}
     spoken = has(r"spot price|price history|market|시세|\bpool|volatil|변동", text)
     if names_fleet and "prices" in got and got & {"costs", "savings"} and not found.window_hours and not spoken:
         got -= {"prices"}
@@ -229,7 +264,7 @@ _EXPLAINS: tuple[tuple[Intent, set[Intent]], ...] = (
     ("checkpoints", {"fleet", "risk", "savings", "overview", "fleets", "advice"}),
     ("policy", {"overview", "fleet", "fleets", "help", "costs", "advice"}),
     ("savings", {"costs", "fleet", "advice", "overview", "fleets"}),
-    ("commitments", {"fleet", "savings", "costs", "overview", "fleets", "checkpoints", "help"}),
+    ("commitments", {"utilisation", "fleet", "savings", "costs", "overview", "fleets", "checkpoints", "help"}),
     ("advice", {"fleet", "fleets", "overview", "help", "risk"}),
     ("costs", {"fleet", "fleets", "overview"}),
     ("prices", {"fleet", "fleets", "overview"}),

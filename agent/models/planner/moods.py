@@ -14,7 +14,8 @@ MAKE_SAFE = (
     r"|types?|zones?|az|out|across)"
     r"|\bneeds? to be\b.{0,30}\b(?:safer?|resilient|robust|reliable|stable)\b"
     r"|\b(?:reduce|lower|cut|minimi[sz]e|fix)\b.{0,30}\b(?:risk|interruptions?|concentration)"
-    r"|\bstop\b.{0,20}\b(?:losing|getting)|\b(?:add(?:ing)?|more|use)\b (?:more )?(?:instance )?types\b"
+    r"|\bstop\b.{0,20}\b(?:losing|getting|from being|from dying)|\b(?:add(?:ing)?|more"
+    r"|use)\b (?:more )?(?:instance )?types\b"
     r"|타입\S{0,2}\s?(?:더\s?)?(?:추가|늘)"
     r"|안전하게|안정적으로|튼튼하게|분산|다양화|다변화|보호해|(?:위험|중단|리스크)\S*\s?(?:을|를"
     r"|이)?\s?(?:줄여|낮춰|막아|줄이|낮추)"
@@ -25,7 +26,7 @@ _CHANGE_VERB = (
     r"expand|put|turn|adjust|update|use|add|remove|diversify|spread|protect|harden|secure|apply"
     r"|convert|take|bring|have|"
     r"keep|guarantee|double|halve|run|get|fix|stop|de-?risk|enable|go|give|modify|edit|configure|swap|roll|undo|revert|"
-    r"restore|replace|recover|resume|rebalance|allow|exclude|include)"
+    r"trim|pare|crank|dial|nudge|ramp|boost|slim|knock|restore|replace|recover|resume|rebalance|allow|exclude|include)"
 )
 _ASKED_EN = (
     rf"(?:^|[.,;:!?—-]\s*|\b(?:please|pls|plz|and|then|now|just|also|so|ok|okay|let'?s|go ahead and|"
@@ -42,7 +43,8 @@ _KO_STEM = (
     r"|돌려놔|되돌려|써|사용해|갈아|고쳐|해)"
 )
 _ASKED_KO = (
-    rf"{_KO_STEM}\s?(?:줘|주세요|주십시오|줄래|줄 ?수 ?있|주라|주길|주시|라\b|자\b|놔|두|주면 좋|요\b|$|[.!~,])"
+    rf"{_KO_STEM}\s?(?:줘|주세요|주십시오|줄래|줄 ?수 ?있|주라|주길|주시|주실|주겠|주삼|주심|라\b|자\b|놔|두"
+    rf"|주면 좋|요\b|$|[.!~,])"
     r"|(?:변경|설정|적용|조정|전환|분산|다양화|증설|축소|교체|복원|복구|확장|추가|제거)\s?(?:부탁"
     r"|바람|바랍|요망|요청|진행|필요|해주|해 주|$|[.!])"
     r"|부탁(?:해|드)|(?:으로|로) (?:가자|하자|해줘|해 줘|해주세요|해라|해)"
@@ -53,7 +55,7 @@ _TELL_KO = (
     r"\s?(?:줘|주세요|주십시오|줄래|주라|달라|줄 ?수|주시|라\b|자\b|봐)"
 )
 _WHAT_IF = (
-    r"\bwhat(?:'s| is| would| will)? (?:happens?|be the (?:effect|impact|cost)|change|it cost)"
+    r"\bwhat will\b|\bwhat(?:'s| is| would| will)? (?:happens?|be the (?:effect|impact|cost)|change|it cost)"
     r"|\bwhat if\b|\bif (?:i|we|you|it|all)\b|\bwould\b|\bshould\b|^(?:can|could|may) (?!you\b)"
     r"|\b(?:should|could|can|may) (?:i|we|it)\b|\bhow (?:can|do|could|should|would|much|many|about)\b"
     r"|\bis it (?:ok|okay|safe|wise|worth|possible|better|a good)"
@@ -82,6 +84,15 @@ PAST = (
 )
 
 
+_NO_VERB = (
+    rf"\b(?:don'?t|do not|never)\s+(?:actually |really |please )?{_CHANGE_VERB}\b(?! me\b)"
+    r"|(?:늘리|줄이|바꾸|올리|낮추|내리|옮기|건들|만지|변경하|적용하)지\s?(?:는\s?|도\s?)?(?:말|마)"
+)
+
+
+_HOW_KO = r"(?:어떻게|어째|뭘로|무엇으로)\s?(?:하|해|할|되|돼)(?!\S{0,4}\s?줘)"
+
+
 def has(pattern: str, text: str) -> bool:
     """Word borders are ASCII: Korean particles hang on English words."""
     return re.search(pattern, text, re.ASCII) is not None
@@ -89,10 +100,12 @@ def has(pattern: str, text: str) -> bool:
 
 def mood(text: str, found: Entities) -> Mood:  # noqa: PLR0911 - one return a case
     """Whether somebody asks for a change, wonders about one, or only asks. Doubt never becomes a request."""
-    if has(NO_CHANGE, text):
+    if has(NO_CHANGE, text) or has(_NO_VERB, text):
         return "what-if"
     if has(PAST, text):
         return "ask"
+    if has(_HOW_KO, text):
+        return "what-if"
     tells = has(_TELL_KO, text)
     asked_ko = re.search(_ASKED_KO, re.sub(_TELL_KO, " ", text))
     if asked_ko and not (tells and has(_WHAT_IF, text)):

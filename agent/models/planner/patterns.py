@@ -22,10 +22,12 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
                  r"|자주).{0,60}(?:checkpoint|\bsav(?:e|ing)\b|저장)|\byoung\b.{0,10}\bdaly\b|\bdaly\b")),
     ("outage", (r"\b(?:lose|lost|losing|without|reclaim\w*|interrupt\w*)\b.{0,15}\ball (?:of )?(?:the |our "
         r"|my )?spot|\ball (?:of )?(?:the |our |my )?"
-               r"spot\b.{0,25}(?:gone|goes|reclaim|interrupt|taken|lost|die)|spot\S{0,5}\s?(?:다|전부|모두|싹)\s?.{0,6}(?:회수|죽|날아|중단|뺏|사라|없)|"
+               r"spot\b.{0,25}(?:gone|goes|reclaim|interrupt|taken|lost|die)|spot\S{0,5}\s?(?:\S{1,4}\s)?(?:다"
+               r"|전부|모두|싹|전체)\s?.{0,6}(?:회수|끊|내려|종료|죽|날아|중단|뺏|사라|없)|"
                r"(?:\baz\b|\bzones?\b|data ?cent(?:er|re)|[a-z]{2}-[a-z]+-\d[a-z]\b|[a-z]{3,4}\d-az\d|\bpools?\b"
         r"|가용 ?존|(?<!조)존)"
-               r".{0,45}(?:\bdies?\b|\bdown\b|\bfails?\b|outage|\bgoes\b|\bgone\b|\blost\b|disappear|unavailable|\bdrops?\b"
+               r".{0,45}(?:\bdies?\b|\bdown\b|\bfails?\b|outage|\bgoes\b|\bgone\b|\blost\b|disappear|unavailable"
+               r"|\bdrops?\b"
                r"|\bhow many|죽|나가|날아|장애|내려가|없어지|사라|터지|빠지|고갈)"
                r"|\b(?:lose|losing|lost|without|outage|failure)\b.{0,30}(?:\baz\b|\bzones?\b"
                r"|[a-z]{2}-[a-z]+-\d[a-z]\b|largest pool"
@@ -53,7 +55,8 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
                 r"|(?:거부|거절)(?:된|당한)?\s?(?:이유|사유|근거)|어떤\s?(?:조항|정책)")),
     ("provenance", (r"\b(?:prices?|numbers?|data|figures?)\b.{0,15}\b(?:real[ -]?time|live|up[ -]to[ -]date|fresh"
         r"|cached|stale)\b|실시간|믿어도|믿을\s?수|can i trust (?:this|that|you|it|these)|"
-                   r"(?:where|how)\b.{0,30}\b(?:numbers?|figures?|data|prices?|values?)\b.{0,20}\b(?:come|from|get|got|know|calculat"
+                   r"(?:where|how)\b.{0,30}\b(?:numbers?|figures?|data|prices?|values?)\b.{0,20}\b(?:come|from"
+                   r"|get|got|know|calculat"
                    r"|comput|deriv)|how (?:fresh|old|recent|current|up to date|accurate"
                    r"|reliable)\b.{0,20}\b(?:data|numbers?|figures?"
                    r"|prices?|information)|\bsource of\b|(?:숫자|수치|데이터|자료|값|정보).{0,12}(?:어디|출처"
@@ -70,12 +73,14 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
         r"|it all|all changes))?[!. ]*$"
              r"|\bstop (?:everything|all changes|you\b|the (?:agent|daemon))|\b(?:how|can) .{0,15}(?:stop|halt"
              r"|pause) (?:you|spotwarden|it all)\b"
-             r"|킬\s?스위치|^(?:지금\s?|당장\s?|바로\s?|즉시\s?|다\s?|전부\s?|모두\s?)*(?:멈춰|정지|중지해|스톱|중단해)|비상\s?정지|긴급\s?(?:정지|중지)|너를?\s?멈추")),
+             r"|킬\s?스위치|^(?:지금\s?|당장\s?|바로\s?|즉시\s?|다\s?|전부\s?|모두\s?)*(?:멈춰|정지|중지해|스톱"
+             r"|중단해)|비상\s?정지|긴급\s?(?:정지|중지)|너를?\s?멈추")),
     ("utilisation", (r"over[ -]?provision|under[ -]?utili|right[ -]?siz|\bidle\b|\bunused\b(?! commit)|oversized"
         r"|too (?:big|large)\b"
                     r"|\bcpu\b|\bmemory\b|\bgpu util|\bload average|utili[sz]ation of (?:instances|machines|cpu"
                     r"|gpu)|(?<!ce )latency|\btraffic\b"
-                    r"|과다|과잉|유휴|놀고\s?있|사이즈가\s?(?:크|과)|메모리|트래픽|부하")),
+                    r"|안\s?쓰(?:는|이는)\s|노는\s?(?:거|것|인스|서버)|과다|과잉|유휴|놀고\s?있|사이즈가\s?(?:크"
+                    r"|과)|메모리|트래픽|부하")),
     ("offtopic", (r"\bweather\b|\bpoem\b|\bjoke\b|\brecipe|\bsong\b|\bfootball|\bsoccer|\bmovie|\bnews\b"
         r"|\bstock (?:price|market)|\blunch\b|\bdinner\b"
                  r"|\btranslate\b|capital of|president of|meaning of life|\bhoroscope|bitcoin|lottery|날씨|점심"
@@ -87,7 +92,8 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
                     r"|이상|믿|신뢰|깨)"
                     r"|(?:verify|tamper|integrity|prove|검증|변조|조작).{0,40}(?:audit|\blog\b|journal|chain|감사"
                     r"|로그|기록)")),
-    ("audit", (r"\b(?:has|have|did|was|were)\b.{0,12}\b(?:any(?:one|body)|some(?:one|body))\b|\b(?:touched"
+    ("audit", (r"\bchanges (?:since|made|from|over|today|yesterday|this|last|in)\b|변경\s?사항|바뀐\s?(?:거|것"
+    r"|점)|\b(?:has|have|did|was|were)\b.{0,12}\b(?:any(?:one|body)|some(?:one|body))\b|\b(?:touched"
         r"|modified|edited|tampered with)\b|what (?:has |have )?(?:happened|changed|went on|was done|did (?:you|we)\b)"
               r"|\bhistory of (?:changes|actions)|\baudit|\blogs?\b|\bwho (?:approved|changed|did|made|denied"
               r"|touched|scaled|restored|asked)|\bwhy (?:did|was|were|has|have)\b|\bdid (?:you|we|anyone"
@@ -97,14 +103,15 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
               r"|anyone)\b.{0,20}\b(?:do|change|touch)|\b(?:has|have|was|were|did"
               r"|been)\b.{0,40}\b(?:interrupted|reclaimed|terminated|replaced|evicted|preempted)\b|\bactivity\b"
               r"|\btimeline\b|\bincidents?\b|무슨\s?일|어젯밤|지난\s?밤|간밤|누가|왜.{0,40}(?:했|꿨|줄였|늘렸"
-              r"|렸|췄|됐|껐)|감사|기록|로그|이력"
+              r"|렸|췄|됐|껐)|감사(?!합|해|드)|기록|로그|이력"
               r"|승인|변경\s?내역|뭐\s?했|무엇을\s?했|한\s?일|있었|중단된|사건|타임라인|거절된|거부된")),
     ("checkpoints", (r"checkpoint|\bback-?ups?\b|\brecover(?:ed|able)\b|how far (?:along|is|has|did)|백업|\bckpt"
         r"|\blast sav|\b(?:when|last)\b.{0,25}\bsaved?\b(?! (?:money|us|\$))|\bsnapshots?\b|resume (?:point|from)"
         r"|how much (?:work|progress|training)|(?:work"
                     r"|progress|training|hours).{0,25}\b(?:lost|lose|losing)|\bwhat\b.{0,20}\b(?:lost|lose)\b"
                     r"|\b(?:lost|lose|losing)\b.{0,25}(?:work"
-                    r"|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|\bfinish(?:ed)?\b|\bprogress\b|저장(?:된|했|한|은)?\s?(?:언제|게|시각)|진행(?:됐|률"
+                    r"|progress|training)|\bcan\b.{0,20}\b(?:resume|recover)\b|\bfinish(?:ed)?\b|\bprogress\b"
+                    r"|저장(?:된|했|한|은)?\s?(?:언제|게|시각)|진행(?:됐|률"
                     r"|\s?상황|도)|끝나|recovery point|\brpo\b|복구\s?지점"
                     r"|저장\s?(?:지점|시점)|(?:작업|진행|학습).{0,15}(?:잃|유실|날아|손실|날리)|얼마나.{0,10}(?:잃"
                     r"|유실|날아|날리)|마지막\s?저장")),
@@ -113,15 +120,19 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
     ("savings", (r"\bwhy\b.{0,30}\bon-demand\b|spot\s?(?:을|를|은|으로)?\s?안\s|왜.{0,20}on-demand|\bsav(?:e|ed"
         r"|es|ing|ings)\b|\bcheaper\b|(?:cut|reduce|lower|trim|shrink"
                 r"|bring down).{0,25}(?:cost|spend|bill)|optimi[sz]e|\bwast(?:e|ed|ing|eful)\b|opportunit"
-                r"|\bpotential\b|overpay|too much|good deal|\bpays? off|(?<!how )\bworth (?:it|running|using)"
+                r"|\bpotential\b|over-?(?:pay|spen[dt])|too much|good deal|\bpays? off|\bpays? for (?:it|them)sel"
+                r"|(?<!how )\bworth (?:it|running|using)"
                 r"|not on spot|n't .{0,20}on spot|\bdiscount|이득|손해|할인|절감|절약|아끼|아낄|아꼈|낭비"
-                r"|더\s?싸게|싸게"
+                r"|더\s?싸게|(?<!비)싸게"
                 r"|줄일\s?수|최적화(?!로)")),
     ("costs", (r"\bcost(?:s|ing|ly)?\b|\bspend(?:ing|s)?\b|\bspent\b|\bmoney\b|\bbill(?:s|ing|ed)?\b|expens"
               r"|\bburns?\b|\bcheap\b|\bcash\b|\bdollars?\b|\bbudget|\binvoice|\bburn\b|\bpay(?:ing|s)?\b|\$|비용"
-              r"|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써|쓰|쓴|나가|나와|나올|나오|들|내|야|인|예요|임|죠|지"
-              r"|에요)|비싸|비싼|비쌈|\bdear(?:er|est)?\b|\bcostl|\bpric(?:ey|iest)|finops|싼\s?fleet|싼\s?것?이?\s?뭐")),
-    ("prices", (r"\bpric(?:e|es|ed|ey|ing)\b|\bcheapest\b|\bper hour\b|\bhourly\b|spot market|volatil"
+              r"|얼마\s?나(?:온|왔|와|올|가|간|갔)|돈(?!은\s?안)|지출|요금|청구|금액|예산|얼마(?:나|를)?\s?(?:써"
+              r"|쓰|쓴|나가|나와|나올|나오|들|내|야|인|예요|임|죠|지"
+              r"|에요)|비싸|비싼|비쌈|\bdear(?:er|est)?\b|\bcostl|\bpric(?:ey|iest)|finops|싼\s?fleet"
+              r"|싼\s?것?이?\s?뭐")),
+    ("prices", (r"(?<!lowest-)(?<!lowest )\bpric(?:e|es|ed|ey|ing)\b(?!-cap)|\bcheapest\b|\bper hour\b"
+    r"|\bhourly\b|spot market|volatil"
                r"|\brates?\b(?! limit)|시세|가격|단가|시간당|가장\s?싼|제일\s?싼|저렴|변동")),
     ("risk", (r"\brisk|\bweak|\bdiversif|interrupt|reclaim|evict|pre-?empt|\bsafe|\bstab(?:le|ility)\b|reliab"
         r"|\blikel|\bdanger"
@@ -142,7 +153,8 @@ _PATTERNS: tuple[tuple[Intent, str], ...] = (
                r"|\bpermissions?\b|정책|규칙|한도|권한|허용|가드레일|제한\s?사항")),
     ("statement", (r"(?:write|draft|compose|prepare).{0,40}(?:statement|report|sentence|summary|note|email|paragraph"
                   r"|message)|for (?:the )?(?:finance|cfo|management)|\b(?:sentence|paragraph|statement"
-                  r"|blurb)\b.{0,60}(?:write|draft|send|about|for)|보고\s?(?:문|서)|문장|재무팀|경영진|메일")),
+                  r"|blurb)\b.{0,60}(?:write|draft|send|about|for)|보고\s?(?:문|서)|문장|문구|멘트|보낼\s?(?:글"
+                  r"|내용|말)|슬라이드|재무팀|경영진|메일")),
     ("cluster", (r"\bray\b|\bk8s\b|kubernetes|\bkarpenter\b|\bterraform\b|\bcloudformation\b|\.ya?ml\b"
                 r"|쿠버네티스|테라폼")),
     ("advice", (r"what (?:you|u)(?:'?d| would)\b|what (?:should|can|could|would you|do you|to) (?:i|we|you|do"

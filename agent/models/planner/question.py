@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.models.planner.conversation import Exchange
-from agent.models.planner.entities import Entities, entities
+from agent.models.planner.entities import Change, Entities, entities
 from agent.models.planner.facets import Facets, facets
 from agent.models.planner.figures import Lang
 from agent.models.planner.intents import intents
@@ -60,6 +60,8 @@ class Question:
     """the exchange that this one goes on from"""
     why: bool = False
     facets: Facets = field(default_factory=Facets)
+    unsure: bool = False
+    """a fleet was named, and nothing else of the question was understood"""
 
     @property
     def fleets(self) -> tuple[str, ...]:
@@ -79,12 +81,34 @@ def understand(text: str, earlier: Sequence[Exchange], workloads: dict[str, str 
     found = entities(_without(low, named.fleets))
     maybe_fleet = bool(named.fleets) or (workloads is None and bool(likely_names(low)))
     wants = intents(low, found, names_fleet=maybe_fleet)
+    feeling = mood(low, found)
+    if bare := _bare_figure(low, named):
+        found, wants, feeling = replace(found, change=bare), ("change",), "what-if"
     lang = language(text) if re.search(r"[A-Za-z가-힣]", text) or not before else before.lang
     why = _WHY.match(low) is not None
-    asked = Question(
-        text, lang, wants, mood(low, found), found, named, workloads is not None, why=why, facets=facets(low)
-    )
+    asked = Question(text, lang, wants, feeling, found, named, workloads is not None, why=why, facets=facets(low))
     return _with_before(asked, low, before, earlier[-1], workloads) if before else _defaulted(asked)
+
+
+_FIGURE = re.compile(
+    r"^(?:and |what about |how about |with |at |to |= ?|→ ?)*(\d{1,4})\s?(%|percent\b|퍼센트|프로)?\s?"
+    r"(?:대|개|instances|nodes|machines|boxes|servers)?(?:는|은|면|이면|라면|로|으로)?(?: (?:하면|가면|then"
+    r"|instead|maybe))?$"
+)
+
+
+def _bare_figure(low: str, named: Named) -> Change | None:
+    """«batch 30?», «web 70%?»: a fleet and a figure and nothing else, which is a what-if of its size or spot share."""
+    if len(named.fleets) != 1 or named.guessed:
+        return None
+    rest = low.replace(normal(named.fleets[0]), " ", 1)
+    found = _FIGURE.match(" ".join(re.sub(r"[^0-9a-z가-힣%→= ]", " ", rest).split()))
+    if found is None:
+        return None
+    amount = int(found.group(1))
+    if found.group(2):
+        return Change(spot_percent=amount) if amount <= 100 else None
+    return Change(desired=amount)
 
 
 def _named(low: str, workloads: dict[str, str | None] | None) -> Named:
@@ -205,4 +229,8 @@ def _defaulted(asked: Question) -> Question:
         wants = ("fleet",)
     elif asked.found.types:
         wants = ("prices",)
-    return replace(asked, intents=wants)
+    return replace(asked, intents=wants, unsure=bool(asked.named.fleets) and _more_than_names(asked))
+
+
+def _more_than_names(asked: Question) -> bool:
+    return len(_names_out(normal(asked.text), asked).split()) >= 3

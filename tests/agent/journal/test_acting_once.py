@@ -308,6 +308,7 @@ def test_use_tells_what_was_done(journal):
     assert used.tool_cost_usd == {"m": Decimal("0.0125")}
     assert (used.fleets_changing, used.seconds_since_change) == (1, None)
     assert journal.use([measure("actions", per_fleet=True)], fleet="asg/other", now=NOW).actions == {"m": 0}
+    journal.mark_sending("i-1", lease=None, at=NOW, actor="test")
     journal.close_intent("i-1", outcome("done"), actor="test")
     used = journal.use(measures, fleet=LABEL, now=NOW.replace(minute=1))
     assert (used.fleets_changing, used.seconds_since_change) == (0, 60.0)

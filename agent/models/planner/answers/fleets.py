@@ -61,12 +61,36 @@ def one_fleet(walk: Walk) -> list[str]:
     lines: list[str] = []
     if len(walk.question.fleets) > 1:
         return compared(walk)
+    if walk.question.unsure:
+        lines.append(
+            walk.say(
+                "I did not understand all of the question; this is the fleet it names. Ask for its cost, risk, prices, "
+                "checkpoints, history, or “what if …”.",
+                "질문을 다 이해하지 못해 말씀하신 fleet의 구성을 보여 드립니다. 비용, 위험, 가격, checkpoint, "
+                "이력, “~하면?”을 "
+                "물어보세요.",
+            )
+        )
+        lines += _at_a_glance(walk)
     for name in walk.question.fleets[:4]:
         seen = walk.look("describe_fleet", fleet=name)
         if seen is None:
             continue
         lines += [trouble(walk, seen, named(name))] if not seen.ok else _described(walk, seen.body)
     return lines
+
+
+def _at_a_glance(walk: Walk) -> list[str]:
+    """Cost, size and risk of the fleets named, a line each, from the inventory."""
+    seen = walk.look("list_fleets")
+    rows = rows_of(seen.body, "fleets") if seen is not None and seen.ok else []
+    return [
+        f"**{named(r.get('name'))}: {usd(r.get('usd_per_hour'), walk.lang)}, "
+        + walk.say("interruption risk ", "중단 위험 ")
+        + f"{level(walk, r.get('risk'))}, {walk.say('largest pool', '최대 풀')} {_pool(walk, r)}.**"
+        for r in rows
+        if r.get("name") in walk.question.fleets
+    ]
 
 
 def compared(walk: Walk) -> list[str]:
@@ -147,7 +171,7 @@ def overview(walk: Walk) -> list[str]:
     fleets, money = walk.look("list_fleets"), walk.look("report_costs")
     if fleets is None or money is None:
         return []
-    lines: list[str] = []
+    lines = _verdict(walk, rows_of(fleets.body, "fleets")) if fleets.ok else []
     if money.ok:
         lines += _money_in_short(walk, money.body)
     else:
@@ -166,6 +190,21 @@ def overview(walk: Walk) -> list[str]:
         )
     body = money.body if money.ok else fleets.body
     return [*lines, basis(body, walk.lang)]
+
+
+def _verdict(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
+    """The one line to go by: which fleets want a look, and for what."""
+    pressed = [r for r in rows if r.get("risk") in {"high", "medium"}]
+    if not pressed:
+        return [walk.say("**No fleet is at high or medium interruption risk now.**",
+                         "**지금 중단 위험이 높거나 보통인 fleet은 없습니다.**")]  # fmt: skip
+    names = ", ".join(named(r.get("name")) for r in pressed[:4])
+    return [
+        walk.say(
+            f"**{len(pressed)} of {len(rows)} fleets deserve a look for interruption risk: {names}.**",
+            f"**fleet {len(rows)}개 중 {len(pressed)}개는 중단 위험을 살펴볼 만합니다: {names}.**",
+        )
+    ]
 
 
 def _money_in_short(walk: Walk, body: dict[str, Any]) -> list[str]:

@@ -42,7 +42,7 @@ def interval(walk: Walk) -> list[str]:
             )
         )
     if every is not None:
-        lines.append(_verdict(walk, save, every, between))
+        lines.insert(0, _verdict(walk, save, every, between))
     lines.append(
         walk.say(
             "A two-minute interruption notice saves work only when a save fits into it and the notice "

@@ -152,6 +152,12 @@ def savings(walk: Walk) -> list[str]:
     every = ranked(seen.body)
     rows = [r for r in every if r.get("fleet") in walk.question.fleets] or every
     lines = [_saved_head(walk, seen.body, rows)]
+    saved = re.search(r"how much|\bsav(?:e|ed|ing)|얼마|절감|아꼈", walk.question.text.lower())
+    if len(rows) == 1 and not saved and (number(rows[0].get("potential_usd_per_hour")) or 0) < 0:
+        why = bare_reason(plainly(rows[0].get("potential_note") or "", walk.lang))
+        name = named(rows[0].get("fleet"))
+        head = walk.say(f"**Leave {name} as it is:** {why}", f"**{name}은(는) 그대로 두세요:** {why}")
+        lines.insert(0, head)
     if re.search(
         r"(?:not|n't|leave|never)\b.{0,15}\b(?:touch|alone|change|move)|건드리지|그대로|두어야|말아야",
         walk.question.text.lower(),
@@ -330,6 +336,15 @@ def _unrated(walk: Walk, seen: Seen) -> list[str]:
     return [walk.say("Price unknown, left out: ", "가격을 몰라 제외: ") + ", ".join(missing[:6])]
 
 
+_TREND = re.compile(
+    r"\b(?:went|gone|going|goes) (?:up|down)\b|\bjump(?:ed)?\b|\bspik|\b(?:grew|rose|rising|climb|increased|doubled)\b"
+    r"|\b(?:more|higher|less|lower|better|worse)\b.{0,25}\bthan (?:last|before|usual|yesterday)"
+    r"|보다.{0,10}(?:비싸졌|늘|올|줄"
+    r"|싸졌|많)"
+    r"|올랐|늘었|뛰었|급증|증가했|비싸졌|싸졌"
+)
+
+
 def _past(walk: Walk) -> list[str]:
     """Rates are of now: what a period was, or will be, billed is not known here."""
     if walk.question.facets.per is not None:
@@ -338,6 +353,16 @@ def _past(walk: Walk) -> list[str]:
                 "A run rate (24 h a day, 730 h a month) if nothing changes, not a bill: no billing data is read.",
                 "지금 그대로일 때의 추정치(하루 24시간, 한 달 730시간)이며 청구 금액이 아닙니다. 청구 자료는 읽지 "
                 "않습니다.",
+            )
+        ]
+    if _TREND.search(walk.question.text.lower()):
+        return [
+            walk.say(
+                "Whether the bill went up or down, and why, is unknown: no billing data is read. Spot price history is "
+                "(“prices of <fleet>, last 7 days”), and so are changes made through spotwarden (“what changed?”).",
+                "비용이 올랐는지 내렸는지, 왜인지는 청구 자료를 읽지 않아 모릅니다. spot 가격 이력(“<fleet> 지난 "
+                "7일 가격”)과 "
+                "spotwarden을 거친 변경(“뭐가 바뀌었어?”)은 볼 수 있습니다.",
             )
         ]
     if walk.question.found.window_hours is None:

@@ -159,7 +159,7 @@ def restore(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
             ),
             *stored(walk, names[0], seen.body),
         ]
-    if walk.question.mood == "what-if":
+    if walk.question.mood != "request":
         hint = walk.say(
             f"Say “restore {names[0]} from its last checkpoint” and I propose it.",
             f"“{names[0]}을(를) 마지막 checkpoint에서 복원해줘”라고 하면 제안합니다.",
@@ -225,7 +225,7 @@ def replace(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
             basis(seen.body, walk.lang),
         ]
     exact = [i for i in ids if i]
-    if walk.question.mood == "what-if":
+    if walk.question.mood != "request":
         return [
             walk.say(
                 f"Replacing would detach {listed(walk, exact)}; the group launches replacements at once and the "

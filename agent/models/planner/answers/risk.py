@@ -64,6 +64,14 @@ def _safest_first(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[
     if len(ranked) < 2:
         return []
     (safe, one), (risky, other) = ranked[0], ranked[-1]
+    if one.get("level") == other.get("level"):
+        how, names = level(walk, one.get("level")), listed(walk, [name for name, _ in ranked])
+        return [
+            walk.say(
+                f"**The same level, {how}: {names}; {named(safe)} has the least in one pool.**",
+                f"**위험 수준이 같습니다({how}): {names}; 한 풀에 가장 덜 몰린 쪽은 {named(safe)}.**",
+            )
+        ]
     return [
         walk.say(
             f"**{named(safe)} is safer ({level(walk, one.get('level'))}); {named(risky)} is riskier "
@@ -77,6 +85,7 @@ def _safest_first(walk: Walk, bodies: list[tuple[str, dict[str, Any]]]) -> list[
 def _ranking(walk: Walk) -> list[str]:
     """Every fleet by risk, in a line; the answer to «which» comes first."""
     rows = sorted(fleet_rows(walk) or [], key=_risk_key)
+    rows = _gpu_rows(walk, rows) or rows
     if not rows:
         return []
     least = walk.question.facets.rank == "least"
@@ -120,6 +129,13 @@ def _chance(walk: Walk) -> bool:
     )
 
 
+def _gpu_rows(walk: Walk, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The fleets of GPU families (g, p), when GPUs are what was asked about; empty when not, or when none runs."""
+    if not re.search(r"\bgpus?\b", walk.question.text.lower(), re.ASCII):
+        return []
+    return [r for r in rows if any(re.match(r"[gp]\d", t) for t in texts_of(r, "instance_types"))]
+
+
 def _at_risk(walk: Walk) -> list[str] | None:
     question = walk.question
     if question.fleets:
@@ -130,6 +146,8 @@ def _at_risk(walk: Walk) -> list[str] | None:
     if rows is None:
         return None
     rows = sorted(rows, key=_risk_key)
+    if on_gpu := _gpu_rows(walk, rows):
+        return [str(r.get("name")) for r in on_gpu][:MAX_FLEETS]
     if question.found.types:
         return [str(r.get("name")) for r in rows if set(question.found.types) & set(texts_of(r, "instance_types"))]
     return spot_fleets(rows)[:3] if question.facets.rank != "least" else spot_fleets(rows)[-1:]

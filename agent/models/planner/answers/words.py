@@ -2,8 +2,11 @@
 
 import re
 
+from agent.models.planner.answers import fleets
 from agent.models.planner.answers.common import rows_of, which_fleet
 from agent.models.planner.figures import basis, named, percent, usd
+from agent.models.planner.lexicon import about_the_account
+from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
 
@@ -107,6 +110,8 @@ def offtopic(walk: Walk) -> list[str]:
 def not_understood(walk: Walk) -> list[str]:
     """Said plainly, with what can be asked instead."""
     strangers = walk.question.named.strangers
+    if not strangers and about_the_account(normal(walk.question.text)):
+        return _nearest(walk)
     return [
         *(which_fleet(walk, "look at") if strangers and walk.question.names_known else []),
         walk.say(
@@ -122,6 +127,24 @@ def not_understood(walk: Walk) -> list[str]:
             "- “ml-train 마지막 checkpoint 언제야?”, “us-east-1a가 죽으면?”, “누가 batch 바꿨어?”\n"
             "- “web-canary spot 70%로 하면?”(미리 보기), “web-canary base 4로 바꿔줘”(제안)\n"
             "“도움말”이라고 하면 더 보여 드립니다.",
+        ),
+    ]
+
+
+def _nearest(walk: Walk) -> list[str]:
+    """A question about the account that was not understood gets the state of the account, and is told so."""
+    state = fleets.overview(walk)
+    if not state:
+        return []
+    return [
+        walk.say(
+            "**I did not understand exactly what you ask, so this is how the account stands; nothing was changed.**",
+            "**질문을 정확히 이해하지 못해 계정의 현재 상태로 답합니다. 바꾼 것은 없습니다.**",
+        ),
+        *state,
+        walk.say(
+            "Ask about one thing for more: cost, savings, risk, prices, checkpoints, history, or “what if …”.",
+            "더 자세히는 한 가지씩 물어보세요: 비용, 절감, 위험, 가격, checkpoint, 이력, “~하면?”.",
         ),
     ]
 
@@ -198,7 +221,28 @@ def autonomy(walk: Walk) -> list[str]:
 
 
 def policy(walk: Walk) -> list[str]:
+    text = normal(walk.question.text)
+    first = []
+    if re.search(r"approv|sign|veto|승인|결재", text):
+        first.append(
+            walk.say(
+                "**A person answers what the policy says to ask about, on the approvals screen or with `spotwarden "
+                "approve ID`; never the chat.**",
+                "**정책이 ‘ask’로 판정한 제안은 승인 화면이나 `spotwarden approve ID`로 사람이 답합니다. 채팅은 "
+                "승인할 수 "
+                "없습니다.**",
+            )
+        )
+    if re.search(r"accident|mistake|delet|terminat|실수|삭제|지워|함부로", text):
+        first.append(
+            walk.say(
+                "**Nothing can be deleted from here: no tool deletes a fleet, and a question never changes anything.**",
+                "**여기서는 아무것도 삭제되지 않습니다. fleet을 지우는 도구가 없고, 질문만으로는 아무것도 바뀌지 "
+                "않습니다.**",
+            )
+        )
     return [
+        *first,
         walk.say(
             "**Every change goes through the policy file: deny beats ask beats allow, and what no policy names is "
             "denied.** "
@@ -211,7 +255,7 @@ def policy(walk: Walk) -> list[str]:
             "바뀌는 것은 "
             "`mode: autonomous`인 fleet뿐이며 그 한도 안에서만입니다. 채팅에서는 정책을 읽거나 바꿀 수 없습니다. "
             "`spotwarden policy explain`이 정책을 풀어서 보여 주고, 제안마다 적용된 조항이 표시됩니다.",
-        )
+        ),
     ]
 
 
