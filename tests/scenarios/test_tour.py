@@ -87,10 +87,12 @@ def test_its_journal_verifies_afterwards_and_a_cut_tail_is_found(tours):
     assert json.loads(ran.stdout)["first_bad"] == tour["audit"]["entries"]
 
 
-def test_the_tour_runs_in_korean(tmp_path):
+def test_the_tour_in_korean_asks_for_and_does_the_same(tmp_path, tours):
     ran = spotwarden(tmp_path, "demo", "--headless", "--json", "--lang", "ko")
     assert ran.returncode == 0, ran.stderr
-    said = json.loads(ran.stdout)["steps"][0]["said"]
+    tour = json.loads(ran.stdout)
+    assert tour["actions"] == tours[0][1]["actions"]
+    said = tour["steps"][0]["said"]
     assert any("가" <= c <= "힣" for c in said)
 
 

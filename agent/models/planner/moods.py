@@ -130,6 +130,11 @@ def mood(text: str, found: Entities) -> Mood:  # noqa: PLR0911 - one return a ca
     return "ask"
 
 
+def names_diversifying(text: str) -> bool:
+    """Whether spreading over pools is asked for by its name, whatever else is asked beside it."""
+    return has(r"diversif|분산|다양화|다변화", text)
+
+
 def make_safe(text: str) -> bool:
     """Whether a fleet is to be made safer without saying how: then diversifying it is the proposal."""
     return has(MAKE_SAFE, text)

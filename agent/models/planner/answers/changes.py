@@ -9,7 +9,7 @@ from agent.models.planner.answers.money import bare_reason
 from agent.models.planner.answers.outcome import moved, previewed, what_became
 from agent.models.planner.conversation import Seen
 from agent.models.planner.figures import basis, named, number, percent, plainly
-from agent.models.planner.moods import make_safe
+from agent.models.planner.moods import make_safe, names_diversifying
 from agent.models.planner.sizes import diversified
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
@@ -237,7 +237,7 @@ def _diversifies(walk: Walk) -> bool:
     return (
         make_safe(text)
         and asked.types_word is None
-        and (not asked.says_something or "diversif" in text or "분산" in text)
+        and (not asked.says_something or names_diversifying(text))
     )
 
 
