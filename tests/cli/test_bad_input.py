@@ -92,7 +92,8 @@ def test_the_kill_switch_works_when_nothing_else_does(alone, monkeypatch, home, 
     monkeypatch.setenv("SPOTWARDEN_ENDPOINT_URL", f"http://127.0.0.1:{deaf_port}")
     (home / "policy.yaml").write_text("not a policy")
     alone("run", "--stop", "--policy", "policy.yaml", "--db", str(home)).refuses(1, "is on all the same")
-    assert home.with_suffix(".STOP").exists()  # beside the journal, as an endpoint on this machine is a simulated account
+    # beside the journal: an endpoint on this machine is a simulated account
+    assert home.with_suffix(".STOP").exists()
 
 
 def test_the_kill_switch_of_a_real_account_is_this_machines(alone, home):

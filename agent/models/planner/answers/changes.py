@@ -234,11 +234,7 @@ def spelled(arguments: dict[str, Any]) -> str:
 def _diversifies(walk: Walk) -> bool:
     asked = walk.question.found.change
     text = normal(walk.question.text)
-    return (
-        make_safe(text)
-        and asked.types_word is None
-        and (not asked.says_something or names_diversifying(text))
-    )
+    return make_safe(text) and asked.types_word is None and (not asked.says_something or names_diversifying(text))
 
 
 def _wanted(walk: Walk, fleet: dict[str, Any]) -> Wanted:
