@@ -39,7 +39,8 @@ def look(path: Path, read: Callable[[sqlite3.Connection], T], *, tries: int = _T
             trouble = error
         except UNREADABLE as error:
             trouble = told(error, path)
-        if before.in_use or _stamp(path) == before:  # in use: SQLite kept one moment for us
+        after = _stamp(path)
+        if after == before or (before.in_use and after.in_use):  # in use all the while: SQLite kept one moment for us
             if trouble is not None:
                 raise trouble
             return answer
