@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from agent.facts import Actor, drift, gather, state_digest, state_seen
+from agent.comparing import check_price, found, same_wish
+from agent.facts import Actor, drift, gather, state_seen
 from agent.journal.journal import Journal
 from agent.journal.records import Lease, OpenIntent, SavedProposal
 from policies.authorize import authorize
@@ -44,9 +45,6 @@ S3_HORIZON = timedelta(seconds=15)
 # how long a live sender may take from its intent to the mark that it sends
 UNSENT = timedelta(seconds=30)
 MAX_WAITING = 20
-# how much dearer a change may have become since it was shown
-_DEARER_USD_A_DAY = Decimal(5)
-_DEARER_SHARE = Decimal("0.2")
 _FINAL = frozenset({"done", "already", "refused", "failed", "superseded"})
 
 
@@ -77,7 +75,7 @@ class Actuation:
         fleet = self.reader.fleet(action.fleet)
         waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
         proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale)
-        same = next((p for p in waiting if _same(p, proposal, decision)), None)
+        same = next((p for p in waiting if same_wish(p, proposal, decision)), None)
         if same is not None:  # asked for twice on the same state, it waits once
             return same
         if decision.verdict == "ask" and actor != "reflex" and len(waiting) >= MAX_WAITING:
@@ -172,7 +170,7 @@ class Actuation:
     ) -> tuple[Proposal, Decision]:
         now, seen, policy = self.clock.now(), self._seen(action, fleet), self.policy()
         drawn = draw_preview(self.reader, self.clock, action, fleet)
-        preview = drawn.with_(state_fingerprint=state_digest(seen))
+        preview = drawn.with_(state_fingerprint=digest_of(seen))
         facts = gather(
             action,
             fleet,
@@ -211,7 +209,7 @@ class Actuation:
         )
         if len(fresh.preview.replaced_instances) > len(proposal.preview.replaced_instances):
             raise StalePlan(f"{proposal.proposal_id}: AWS would now replace more instances than were shown")
-        _check_price(proposal, fresh)
+        check_price(proposal, fresh)
         if saved.decision.verdict == "ask" and decision.verdict == "allow":  # asked once, it keeps its question
             decision = decision.with_(verdict="ask", quorum=max(decision.quorum, saved.decision.quorum))
         permit = authorize(proposal, decision, saved.approvals, self.policy(), now=self.clock.now())
@@ -226,7 +224,7 @@ class Actuation:
         """The fleet, read now. Raises StalePlan when it is not the one that was shown."""
         fleet = self.reader.fleet(proposal.fleet)
         now = self._seen(proposal.action, fleet)
-        if state_digest(now) != proposal.preview.state_fingerprint:
+        if digest_of(now) != proposal.preview.state_fingerprint:
             raise StalePlan(
                 f"{proposal.fleet.label} changed since {proposal.proposal_id} was shown: nothing was called",
                 hint="ask or plan again: the change will be previewed on the fleet as it is",
@@ -311,7 +309,7 @@ class Actuation:
         seen: dict[str, Any] = {}
         try:
             seen = effects.observe(self.reader, intent.permit.action)
-            status, text = _found(intent, seen, over=now >= ends)
+            status, text = found(intent, seen, over=now >= ends)
         except CloudError as error:
             gone = isinstance(error, NotFound) and now >= ends
             status, text = ("superseded" if gone else "unknown"), f"cannot look: {error.message}"
@@ -359,42 +357,6 @@ class Actuation:
         """Tell the journal that an approved action was refused at the last look. A need for approval is no refusal."""
         lines = list(error.drift) if isinstance(error, StalePlan) else []
         self.journal.refuse(saved.proposal.proposal_id, reason=error.message, drift=lines, actor=by)
-
-
-def _found(intent: Intent, seen: dict[str, Any], *, over: bool) -> tuple[OutcomeStatus, str]:
-    """What a look at the world says of a write whose answer was lost; `over` = AWS shows no old state any more."""
-    if seen == intent.want:
-        return "done", "found done when looked for"
-    if not over:
-        return "unknown", "sent, and no answer is known; AWS may still show an old state"
-    if seen == intent.expect:
-        return "failed", "not found when its time was over: it did not happen"
-    return "superseded", "cannot be told any more: " + "; ".join(drift(intent.want, seen))
-
-
-def _check_price(shown: Proposal, now: Proposal) -> None:
-    """An approval holds for about the money that was shown. Raises StalePlan: it became dearer, or unknown."""
-    was, has = shown.preview.added_cost_usd_per_day, now.preview.added_cost_usd_per_day
-    if was is None or (has is not None and has <= was + max(_DEARER_USD_A_DAY, abs(was) * _DEARER_SHARE)):
-        return
-    raise StalePlan(
-        f"{shown.proposal_id}: prices moved since it was shown: nothing was called",
-        hint="ask or plan again: the change will be previewed at today's prices",
-        drift=(f"added_cost_usd_per_day: {was:.2f} → {'unknown' if has is None else f'{has:.2f}'}",),
-    )
-
-
-def _same(waiting: SavedProposal, proposal: Proposal, decision: Decision) -> bool:
-    """The same change by the same kind of proposer on the same state under the same law. Notices never wait in line."""
-    ours, theirs = proposal, waiting.proposal
-    return (
-        ours.facts.actor != "reflex"
-        and theirs.facts.actor == ours.facts.actor
-        and theirs.action == ours.action
-        and theirs.preview.state_fingerprint == ours.preview.state_fingerprint
-        and waiting.decision.policy_digest == decision.policy_digest
-        and waiting.decision.verdict == decision.verdict
-    )
 
 
 def expires_at(saved: SavedProposal) -> datetime:

@@ -8,7 +8,7 @@ from agent.journal.journal import Journal
 from policies.document import Policy
 from policies.records import Facts
 from tools.fleets.launches import desired_after, mix_after, target
-from tools.records import Action, ChangeFleet, Fleet, Instance, Preview, digest_of
+from tools.records import Action, ChangeFleet, Fleet, Instance, Preview
 
 Actor = Literal["person", "agent", "reflex"]
 
@@ -78,10 +78,6 @@ def state_seen(action: Action, fleet: Fleet) -> dict[str, Any]:
     ids = set(getattr(action, "instance_ids", ()))
     instances: dict[str, Any] = {i: s for i, s in fleet.state["instances"].items() if i in ids}
     return {"ref": fleet.state["ref"], "tags": fleet.state["tags"], "instances": instances}
-
-
-def state_digest(state: dict[str, Any]) -> str:
-    return digest_of(state)
 
 
 def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tuple[str, ...]:

@@ -12,22 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.asking import POLICY
 from tools.simulation.client import SimulatedAccount
 from tui.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 # what a terminal obeys or hides: C0 but line feed, DEL, C1, zero-width, line separators, bidi
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
-POLICY = """
-version: 1
-accounts: [{id: "123456789012", regions: [us-east-1], write_role: current}]
-policies:
-  - name: ask-for-everything
-    resource: aws.asg
-    mode: {type: approve}
-    filters: []
-    actions: [{type: set-purchase-mix}, {type: set-allocation-strategy}, {type: set-desired-capacity}]
-"""
 
 
 @dataclass

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from tests.cli.conftest import POLICY, UNSAFE
+from tests.asking import POLICY
+from tests.cli.conftest import UNSAFE
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIANOBODY0000000000", "AWS_SECRET_ACCESS_KEY": "nothing"}
 HEADER = "availability_zone,instance_type,product,timestamp_utc,spot_price_usd_per_h\n"

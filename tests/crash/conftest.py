@@ -9,18 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.asking import POLICY
 from tools.simulation.client import SimulatedAccount
-
-POLICY = """
-version: 1
-accounts: [{id: "123456789012", regions: [us-east-1], write_role: current}]
-policies:
-  - name: ask-for-everything
-    resource: aws.asg
-    mode: {type: approve}
-    filters: []
-    actions: [{type: set-purchase-mix}, {type: set-allocation-strategy}, {type: set-desired-capacity}]
-"""
 
 
 @dataclass
