@@ -7,19 +7,30 @@ Reads may be repeated. A write is sent once: an answer that never comes raises O
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from tools.records import (
+    AdvisorBand,
+    Alert,
     AuditEntry,
+    CapacityPool,
+    Exposure,
     Fleet,
     FleetRef,
+    FleetSample,
+    InstanceTypeSpec,
     OnDemandRate,
     Permit,
     PlacementScore,
+    PoolSignal,
+    PoolState,
     PurchaseMix,
     QueuedNotice,
     Record,
+    ReservedInstances,
     SavingsPlan,
+    SetAside,
     SpotPrice,
 )
 
@@ -76,6 +87,25 @@ class CloudReader(Protocol):
 
     def savings_plans(self) -> tuple[SavingsPlan, ...]:
         """Active commitments."""
+        ...
+
+    def savings_plan_rates(self, plan: SavingsPlan, instance_types: Sequence[str]) -> dict[str, Decimal]:
+        """USD per covered hour by instance type; a type that the plan does not cover is left out."""
+        ...
+
+    def reserved_instances(self) -> tuple[ReservedInstances, ...]:
+        """Active commitments."""
+        ...
+
+    def instance_types(self, names: Sequence[str] | None = None) -> tuple[InstanceTypeSpec, ...]:
+        """What the region offers, with the zones of each; None = every type. Unknown names are left out."""
+        ...
+
+    def pool_signals(self, *, since: datetime) -> tuple[PoolSignal, ...]:
+        """Interruptions, rebalance recommendations, granted and refused launches of our fleets, oldest first.
+
+        EC2-initiated events only, as far back as AWS keeps them: hours for spot requests, weeks for fleet activity.
+        """
         ...
 
     def objects(self, bucket: str, prefix: str) -> tuple[StoredObject, ...]: ...
@@ -145,6 +175,78 @@ class AuditReader(Protocol):
         ...
 
 
+class AdvisorReader(Protocol):
+    """The Spot Instance Advisor, a public file that AWS renews every day or so."""
+
+    def bands(self, region: str, *, operating_system: str = "Linux") -> tuple[AdvisorBand, ...]:
+        """By instance type; empty when the Advisor does not know the region. Raises DataError, Unreachable."""
+        ...
+
+
+class Archive(Protocol):
+    """What we saw of the market and of our own fleets, kept here: it outlives EC2's 90 days.
+
+    One SQLite file. What a call adds, it adds whole or not at all. Raises DataError: the file is damaged, full, locked.
+    """
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why there is no archive: it then holds nothing and keeps nothing. None = there is one."""
+        ...
+
+    def add_prices(
+        self, prices: Sequence[SpotPrice], *, region: str, since: datetime, until: datetime, source: str
+    ) -> int:
+        """Append what a fetch of [since, until] saw; what is known already is not kept twice. How many were new."""
+        ...
+
+    def prices(
+        self, instance_types: Sequence[str], *, region: str, since: datetime, until: datetime, product: str
+    ) -> tuple[SpotPrice, ...]:
+        """Changes in the window and the price in force at its start, oldest first."""
+        ...
+
+    def fetched_since(self, instance_types: Sequence[str], *, region: str, product: str) -> datetime | None:
+        """Start of the stretch, without a gap to the newest fetch, in which every one of the types was fetched."""
+        ...
+
+    def fetched_until(self, instance_types: Sequence[str], *, region: str, product: str) -> datetime | None:
+        """Until when every one of the types was fetched: where the next fetch may begin. None = one never was."""
+        ...
+
+    def set_aside(
+        self, instance_types: Sequence[str], *, region: str, since: datetime, until: datetime, product: str
+    ) -> tuple[SetAside, ...]:
+        """Prices of the window that disagree with one seen earlier for their moment: counted, not in `prices`."""
+        ...
+
+    def add_signals(self, signals: Sequence[PoolSignal], *, region: str) -> int: ...
+
+    def signals(self, *, region: str, since: datetime) -> tuple[PoolSignal, ...]: ...
+
+    def add_samples(self, samples: Sequence[FleetSample], *, region: str) -> None: ...
+
+    def samples(self, *, region: str, since: datetime, fleet: str | None = None) -> tuple[FleetSample, ...]:
+        """fleet  label; None = every one"""
+        ...
+
+    def exposures(self, *, region: str, since: datetime, until: datetime) -> tuple[Exposure, ...]:
+        """Instance-hours and EC2-initiated events per pool, from samples and signals."""
+        ...
+
+    def pool_states(
+        self, pool: CapacityPool, *, region: str, since: datetime
+    ) -> tuple[tuple[datetime, PoolState], ...]:
+        """What was seen of one pool, oldest first; between two looks nothing is known."""
+        ...
+
+    def alerts(self, *, region: str, open_only: bool) -> tuple[Alert, ...]: ...
+
+    def save_alert(self, alert: Alert, *, region: str) -> None:
+        """Insert, or replace the one of the same id."""
+        ...
+
+
 @dataclass(frozen=True)
 class Desk:
     """What tools are handed: the world by the door. A tool's parameters are filled from it by their type."""
@@ -152,3 +254,5 @@ class Desk:
     reader: CloudReader
     clock: Clock
     audit: AuditReader
+    archive: Archive
+    advisor: AdvisorReader

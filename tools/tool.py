@@ -1,6 +1,7 @@
 """@tool: one function becomes one typed tool with a name, a schema, its IAM actions and an example.
 
-Parameters annotated CloudReader, Clock or AuditReader come from the desk; the others are the model's to fill.
+Parameters annotated with a door of tools.cloud (CloudReader, Clock, …) come from the desk; the others are the
+model's to fill.
 A read tool returns a Record. A write tool only draws up an Action: nothing happens until it was judged.
 """
 
@@ -12,13 +13,19 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from tools.cloud import AuditReader, Clock, CloudReader, Desk
+from tools.cloud import AdvisorReader, Archive, AuditReader, Clock, CloudReader, Desk
 from tools.errors import UsageError
 from tools.records import Record
 
 Effect = Literal["read", "write"]
 MAX_ARGUMENT_BYTES = 64 * 1024
-_FROM_DESK = {CloudReader: "reader", Clock: "clock", AuditReader: "audit"}
+_FROM_DESK = {
+    CloudReader: "reader",
+    Clock: "clock",
+    AuditReader: "audit",
+    Archive: "archive",
+    AdvisorReader: "advisor",
+}
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,14 @@ def _own_type(calls: Calls, row: dict[str, Any]) -> str | None:
     return next((c.get("InstanceType") for c in found), None)
 
 
+def types_of(calls: Calls, row: dict[str, Any]) -> tuple[str, ...]:
+    """Instance types that a group may launch: its overrides', or its template's."""
+    mixed = (row.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    named = tuple(o["InstanceType"] for o in mixed.get("Overrides") or () if o.get("InstanceType"))
+    own = None if named else _own_type(calls, row)
+    return named or ((own,) if own else ())
+
+
 def update(row: dict[str, Any], *, mix: PurchaseMix | None, desired_capacity: int | None) -> dict[str, Any]:
     """Parameters of the one UpdateAutoScalingGroup: every value of the mix explicit, none left to AWS's defaults.
 

@@ -21,8 +21,10 @@ MAX_PAGES = 2_000
 FAILED = (BotoCoreError, ClientError, ResponseParserError)
 """how botocore says that a call failed"""
 
-# the Price List and Savings Plans APIs live in a few regions only and answer for all
+# the Price List and Savings Plans APIs live in a few regions only and answer for all of their partition
 _PRICING_HOMES = {"eu": "eu-central-1", "ap": "ap-south-1", "cn": "cn-northwest-1"}
+_WITHOUT_BILLING_APIS = ("us-gov-", "us-iso", "eu-iso", "eusc-")
+"""partitions that have neither: keys of theirs open no door in another partition"""
 
 
 class Calls:
@@ -101,7 +103,16 @@ class Calls:
     def _home(self, service: str) -> str:
         if self._endpoint_url or service not in {"pricing", "savingsplans"}:
             return self.region
-        return _PRICING_HOMES.get(self.region.split("-")[0], "us-east-1") if service == "pricing" else "us-east-1"
+        china = self.region.startswith("cn-")
+        if service == "savingsplans":
+            return self.region if china else "us-east-1"
+        return _PRICING_HOMES.get(self.region.split("-")[0], "us-east-1")
+
+    def reaches(self, service: str) -> bool:
+        """Whether the region's partition has the service at all; where it does not, what it would say is unknown."""
+        if self._endpoint_url or service not in {"pricing", "savingsplans"}:
+            return True
+        return not self.region.startswith(_WITHOUT_BILLING_APIS)
 
     def _config(self, service: str, *, wrote: bool) -> Config:
         attempts = (

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
 
 from tools.aws.calls import Calls
-from tools.errors import NotFound, Rejected
+from tools.errors import DataError, NotFound, Rejected
 from tools.records import CapacityPool, Instance, PlacementScore, SpotPrice, Tag
 
-_IDS_A_CALL = 200  # EC2 takes at most 200 values in one filter
+IDS_A_CALL = 200  # EC2 takes at most 200 values in one filter
+_TYPES_A_CALL = 100
+SCORED_TYPES = 3
+"""below three types a placement score is low whatever the capacity is, so it is not asked for"""
 _GONE = {"shutting-down", "terminated"}
 
 
@@ -38,7 +41,7 @@ def instances(
     A filter is used and not InstanceIds: one id that is gone would fail the whole call.
     """
     found = {}
-    for some in _batches(sorted(set(ids)), _IDS_A_CALL):
+    for some in batches(sorted(set(ids)), IDS_A_CALL):
         filters = [{"Name": "instance-id", "Values": some}]
         for reservation in calls.pages("ec2", "DescribeInstances", "Reservations", Filters=filters):
             for row in reservation["Instances"]:
@@ -83,7 +86,7 @@ def subnet_zones(calls: Calls, subnet_ids: Iterable[str]) -> dict[str, str]:
     ids = sorted(set(subnet_ids))
     if not ids:
         return {}
-    filters = [{"Name": "subnet-id", "Values": ids[:_IDS_A_CALL]}]
+    filters = [{"Name": "subnet-id", "Values": ids[:IDS_A_CALL]}]
     rows = calls.pages("ec2", "DescribeSubnets", "Subnets", Filters=filters)
     return {r["SubnetId"]: r["AvailabilityZone"] for r in rows}
 
@@ -99,41 +102,65 @@ def spot_prices(
 ) -> tuple[SpotPrice, ...]:
     """Changes in the window and the price in force at its start, oldest first.
 
+    The window is of our clock; where EC2's own runs ahead, its newest change may lie after `until` and is not told.
+
     Source  EC2 DescribeSpotPriceHistory: changes, at most 90 days; the first row of a pool may lie before `since`
+    Raises  DataError: a price that is none
     """
-    if not instance_types:
-        return ()
-    rows = calls.pages(
-        "ec2",
-        "DescribeSpotPriceHistory",
-        "SpotPriceHistory",
-        InstanceTypes=sorted(set(instance_types)),
-        ProductDescriptions=[product],
-        StartTime=since,
-        EndTime=until,
-    )
-    prices = {_spot_price(row, zones) for row in rows}
-    return tuple(sorted(prices, key=lambda p: (p.at, p.pool.label, p.usd_per_hour)))
+    pools: dict[tuple[str, str, str], CapacityPool] = {}
+    prices: dict[tuple[str, ...], SpotPrice] = {}
+    for some in batches(sorted(set(instance_types)), _TYPES_A_CALL):
+        for row in calls.pages(
+            "ec2",
+            "DescribeSpotPriceHistory",
+            "SpotPriceHistory",
+            InstanceTypes=some,
+            ProductDescriptions=[product],
+            StartTime=since,
+            EndTime=until,
+        ):
+            named = (row["InstanceType"], row["AvailabilityZone"], row["ProductDescription"])
+            pool = pools.get(named) or pools.setdefault(named, _pool(row, zones))
+            change = (*named, str(row["Timestamp"]), row["SpotPrice"])
+            if change not in prices:  # a change may come again on the next page, when the price moved meanwhile
+                prices[change] = SpotPrice(pool=pool, usd_per_hour=_price(row), at=row["Timestamp"])
+    return tuple(sorted(prices.values(), key=lambda p: (p.at, p.pool.label, p.usd_per_hour)))
 
 
-def _spot_price(row: dict[str, Any], zones: Mapping[str, str]) -> SpotPrice:
+def _price(row: Mapping[str, Any]) -> Decimal:
+    try:
+        price = Decimal(row["SpotPrice"])
+    except InvalidOperation:
+        price = Decimal("NaN")
+    if not (price.is_finite() and price > 0):
+        raise DataError(
+            f"EC2 DescribeSpotPriceHistory: {row['InstanceType']} in {row['AvailabilityZone']} at {row['Timestamp']}:"
+            f" SpotPrice: saw {row['SpotPrice']!r}, expected a price above 0",
+            hint="ask again; if it stays, leave the type out",
+        )
+    return price
+
+
+def _pool(row: dict[str, Any], zones: Mapping[str, str]) -> CapacityPool:
     zone = row["AvailabilityZone"]
-    pool = CapacityPool(
+    return CapacityPool(
         instance_type=row["InstanceType"],
         zone_name=zone,
         zone_id=row.get("AvailabilityZoneId") or zones.get(zone),
         product=row["ProductDescription"],
     )
-    return SpotPrice(pool=pool, usd_per_hour=Decimal(row["SpotPrice"]), at=row["Timestamp"])
 
 
 def placement_scores(
     calls: Calls, instance_types: Sequence[str], *, target_capacity: int, now: datetime
 ) -> tuple[PlacementScore, ...]:
-    """By zone, highest first. EC2 refuses new configurations past a daily limit: it then has no answer."""
-    if not instance_types or target_capacity < 1:
-        return ()
+    """By zone, highest first; empty for fewer than three types, which EC2 always scores low.
+
+    EC2 refuses new configurations past a daily limit (MaxConfigLimitExceeded): it then has no answer.
+    """
     types = tuple(sorted(set(instance_types)))
+    if len(types) < SCORED_TYPES or target_capacity < 1:
+        return ()
     try:
         rows = list(
             calls.pages(
@@ -168,7 +195,7 @@ def tags(rows: Iterable[Mapping[str, Any]]) -> tuple[Tag, ...]:
     return tuple(sorted((Tag(key=r["Key"], value=r.get("Value") or "") for r in rows), key=lambda t: t.key))
 
 
-def _batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
+def batches(ids: Sequence[str], size: int) -> Iterator[list[str]]:
     rest = iter(ids)
     while some := list(islice(rest, size)):
         yield some

@@ -1,6 +1,7 @@
 """On-demand list prices from the Price List API."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -21,43 +22,64 @@ _SYSTEMS = {
 }
 
 
-def on_demand_rate(calls: Calls, instance_type: str, *, product: str, now: datetime) -> OnDemandRate | None:
-    """The hourly list price on shared tenancy; None when AWS lists none for this region and product."""
+ONE_BY_ONE = 20
+"""more types than this, and the region's whole list is read instead: it has about fourteen pages"""
+
+
+def on_demand_rates(
+    calls: Calls, instance_types: Sequence[str], *, product: str, now: datetime
+) -> dict[str, OnDemandRate]:
+    """The hourly list price on shared tenancy, by type; what AWS does not list here is left out.
+
+    Where many types are asked for, more than were asked for are given: the whole list was read.
+    """
     system = _SYSTEMS.get(product)
-    if system is None:
-        return None
+    if system is None or not calls.reaches("pricing"):
+        return {}
+    if len(instance_types) > ONE_BY_ONE:
+        listed = _listed(calls, system)
+    else:
+        listed = {}
+        for instance_type in instance_types:
+            listed |= _listed(calls, system, instance_type)
+    return {
+        name: OnDemandRate(
+            instance_type=name,
+            region=calls.region,
+            product=product,
+            usd_per_hour=price,
+            as_of=now,
+            source=SOURCE,
+        )
+        for name, price in listed.items()
+    }
+
+
+def _listed(calls: Calls, system: str, instance_type: str | None = None) -> dict[str, Decimal]:
+    """Type → USD per hour; one type, or every type of the region."""
     wanted = {
-        "instanceType": instance_type,
         "regionCode": calls.region,
         "operatingSystem": system,
         "tenancy": "Shared",
         "preInstalledSw": "NA",
         "capacitystatus": "Used",
-    }
+    } | ({"instanceType": instance_type} if instance_type else {})
     filters = [{"Type": "TERM_MATCH", "Field": k, "Value": v} for k, v in wanted.items()]
-    prices: set[Decimal] = set()
+    found: dict[str, Decimal] = {}
     for item in calls.pages("pricing", "GetProducts", "PriceList", ServiceCode="AmazonEC2", Filters=filters):
-        prices |= set(_hourly(item, instance_type))
-    if not prices:
-        return None
-    return OnDemandRate(
-        instance_type=instance_type,
-        region=calls.region,
-        product=product,
-        usd_per_hour=min(prices),  # bring-your-own-licence stands beside licence-included for some products
-        as_of=now,
-        source=SOURCE,
-    )
+        name, prices = _hourly(item)
+        if name and prices and instance_type in (None, name):
+            # bring-your-own-licence stands beside licence-included for some products
+            found[name] = min([*prices, *filter(None, [found.get(name)])])
+    return found
 
 
-def _hourly(item: Any, instance_type: str) -> list[Decimal]:
-    """Dollars an hour of one entry of the price list, which is JSON in a text."""
+def _hourly(item: Any) -> tuple[str | None, list[Decimal]]:
+    """Instance type and dollars an hour of one entry of the price list, which is JSON in a text."""
     try:
         entry = json.loads(item) if isinstance(item, str) else item
     except ValueError:
-        raise DataError(f"{SOURCE}: an entry of the price list for {instance_type} is not JSON") from None
-    if entry.get("product", {}).get("attributes", {}).get("instanceType") != instance_type:
-        return []
+        raise DataError(f"{SOURCE}: an entry of the price list is not JSON: {str(item)[:60]!r}") from None
     dimensions = [
         d
         for term in (entry.get("terms", {}).get("OnDemand") or {}).values()
@@ -65,7 +87,8 @@ def _hourly(item: Any, instance_type: str) -> list[Decimal]:
         if d.get("unit") in ("Hrs", "Hours")
     ]
     found = (_decimal(d.get("pricePerUnit", {}).get("USD")) for d in dimensions)
-    return [price for price in found if price is not None and price > 0]
+    name = entry.get("product", {}).get("attributes", {}).get("instanceType")
+    return name, [price for price in found if price is not None and price > 0]
 
 
 def _decimal(text: str | None) -> Decimal | None:

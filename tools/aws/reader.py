@@ -1,29 +1,51 @@
 """CloudReader on AWS: everything that looks. Reads are retried within bounds, and every page is read."""
 
-import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tools.aws import autoscaling, ec2, fleets, pricing, s3, savings_plans
+from tools.aws import autoscaling, ec2, fleets, instance_types, pricing, reserved, s3, savings_plans, signals
 from tools.aws.calls import Calls
+from tools.aws.kept import Kept
 from tools.cloud import Account, Clock, StoredObject
-from tools.records import LINUX, Fleet, FleetRef, OnDemandRate, PlacementScore, SavingsPlan, SpotPrice
+from tools.records import (
+    LINUX,
+    Fleet,
+    FleetRef,
+    InstanceTypeSpec,
+    OnDemandRate,
+    PlacementScore,
+    PoolSignal,
+    ReservedInstances,
+    SavingsPlan,
+    SetAside,
+    SpotPrice,
+)
 
 RATES_KEPT = timedelta(hours=12)
-"""list prices change a few times a year; each carries the moment it was read"""
+"""list prices and instance types change a few times a year; each rate carries the moment it was read"""
+SCORES_KEPT = timedelta(minutes=10)
+"""EC2 rations new questions for placement scores by the day, and a screen asks again every few seconds"""
+
+Configuration = tuple[tuple[str, ...], int]
+"""what a placement score is asked for: types, target capacity"""
 
 
 class AwsReader:
-    """Keeps three things that do not move within a run: who we are, zone ids, list prices."""
+    """Keeps what does not move within a run: who we are, zone ids, list prices, instance types, placement scores."""
 
     def __init__(self, calls: Calls, clock: Clock) -> None:
         self._calls = calls
         self._clock = clock
-        self._lock = threading.Lock()
         self._account: Account | None = None
         self._zones: dict[str, str] | None = None
-        self._rates: dict[tuple[str, str], OnDemandRate] = {}
+        self._rates: Kept[tuple[str, str], OnDemandRate | None] = Kept(clock, RATES_KEPT)
+        self._plan_rates: Kept[tuple[str, str], Decimal | None] = Kept(clock, RATES_KEPT)
+        self._types: Kept[str, InstanceTypeSpec | None] = Kept(clock, RATES_KEPT)
+        self._every_type: Kept[str, tuple[InstanceTypeSpec, ...]] = Kept(clock, RATES_KEPT)
+        self._scores: Kept[Configuration, tuple[PlacementScore, ...]] = Kept(clock, SCORES_KEPT)
+        self.signals_set_aside: tuple[SetAside, ...] = ()
+        """events of the latest `pool_signals` whose pool could not be told"""
 
     def account(self) -> Account:
         if self._account is None:
@@ -60,30 +82,77 @@ class AwsReader:
         )
 
     def placement_scores(self, instance_types: Sequence[str], *, target_capacity: int) -> tuple[PlacementScore, ...]:
-        return ec2.placement_scores(self._calls, instance_types, target_capacity=target_capacity, now=self._clock.now())
+        """Empty for fewer than three types, and where EC2 refuses: new questions are rationed by the day."""
+        asked: Configuration = (tuple(sorted(set(instance_types))), target_capacity)
+        kept = self._scores.found([asked])
+        if asked not in kept:
+            now = self._clock.now()
+            kept = {asked: ec2.placement_scores(self._calls, asked[0], target_capacity=target_capacity, now=now)}
+            self._scores.put(kept)
+        return kept[asked]
 
     def on_demand_rates(self, instance_types: Sequence[str], *, product: str) -> tuple[OnDemandRate, ...]:
-        rates = (self._rate(t, product) for t in sorted(set(instance_types)))
-        return tuple(r for r in rates if r is not None)
-
-    def _rate(self, instance_type: str, product: str) -> OnDemandRate | None:
-        now = self._clock.now()
-        with self._lock:
-            kept = self._rates.get((instance_type, product))
-        if kept is not None and now - kept.as_of < RATES_KEPT:
-            return kept
-        rate = pricing.on_demand_rate(self._calls, instance_type, product=product, now=now)
-        if rate is not None:
-            with self._lock:
-                self._rates[instance_type, product] = rate
-        return rate
+        wanted = [(t, product) for t in sorted(set(instance_types))]
+        kept = self._rates.found(wanted)
+        unknown = [key for key in wanted if key not in kept]
+        if unknown:
+            rates = pricing.on_demand_rates(
+                self._calls, [t for t, _ in unknown], product=product, now=self._clock.now()
+            )
+            read: dict[tuple[str, str], OnDemandRate | None] = {(t, product): rate for t, rate in rates.items()}
+            read = dict.fromkeys(unknown, None) | read
+            self._rates.put(read)
+            kept |= read
+        return tuple(rate for key in wanted if (rate := kept[key]) is not None)
 
     def savings_plans(self) -> tuple[SavingsPlan, ...]:
         def listed(instance_type: str) -> Decimal | None:
-            rate = self._rate(instance_type, LINUX)
-            return rate.usd_per_hour if rate else None
+            rates = self.on_demand_rates([instance_type], product=LINUX)
+            return rates[0].usd_per_hour if rates else None
 
         return savings_plans.savings_plans(self._calls, listed)
+
+    def savings_plan_rates(self, plan: SavingsPlan, instance_types: Sequence[str]) -> dict[str, Decimal]:
+        wanted = [(plan.savings_plan_id, t) for t in sorted(set(instance_types))]
+        kept = self._plan_rates.found(wanted)
+        unknown = [key for key in wanted if key not in kept]
+        if unknown:
+            rates = savings_plans.rates(self._calls, plan.savings_plan_id, [t for _, t in unknown])
+            read = {key: rates.get(key[1]) for key in unknown}
+            self._plan_rates.put(read)
+            kept |= read
+        return {t: rate for (plan_id, t) in wanted if (rate := kept[plan_id, t]) is not None}
+
+    def reserved_instances(self) -> tuple[ReservedInstances, ...]:
+        return reserved.reserved_instances(self._calls)
+
+    def instance_types(self, names: Sequence[str] | None = None) -> tuple[InstanceTypeSpec, ...]:
+        """Kept for hours within a run, names that EC2 does not know too."""
+        if names is None:
+            return self._whole_region()
+        wanted = sorted(set(names))
+        kept = self._types.found(wanted)
+        unknown = [name for name in wanted if name not in kept]
+        if unknown:
+            found = {spec.instance_type: spec for spec in instance_types.instance_types(self._calls, unknown)}
+            read = {name: found.get(name) for name in unknown}
+            self._types.put(read)
+            kept |= read
+        return tuple(spec for name in wanted if (spec := kept[name]) is not None)
+
+    def _whole_region(self) -> tuple[InstanceTypeSpec, ...]:
+        region = self._calls.region
+        kept = self._every_type.found([region])
+        if not kept:
+            kept = {region: instance_types.instance_types(self._calls, None)}
+            self._every_type.put(kept)
+            self._types.put({spec.instance_type: spec for spec in kept[region]})
+        return kept[region]
+
+    def pool_signals(self, *, since: datetime) -> tuple[PoolSignal, ...]:
+        """Each event once; events whose pool cannot be told are counted in `signals_set_aside`."""
+        found, self.signals_set_aside = signals.pool_signals(self._calls, since=since, zones=self.zone_ids())
+        return found
 
     def objects(self, bucket: str, prefix: str) -> tuple[StoredObject, ...]:
         return s3.objects(self._calls, bucket, prefix)

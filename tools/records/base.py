@@ -87,4 +87,5 @@ class Record(BaseModel):
 
     def with_(self, **changes: Any) -> Self:
         """A validated copy with some fields changed."""
-        return type(self).model_validate({**dict(self), **changes})
+        # fields by name: dict(self) also holds what cached_property has computed
+        return type(self).model_validate({**{f: getattr(self, f) for f in type(self).model_fields}, **changes})

@@ -7,6 +7,7 @@ from pydantic import Field
 from tools.records.base import Money, Name, Record, Share, UtcTime
 
 LINUX = "Linux/UNIX"
+RiskLevel = Literal["low", "medium", "high", "unknown"]
 
 
 class CapacityPool(Record):
@@ -69,6 +70,67 @@ class PlacementScore(Record):
     target_capacity: int
     as_of: UtcTime
     source: Name = "EC2 GetSpotPlacementScores"
+    meaning: Name = "EC2's guess that a request of this size succeeds now; no guarantee, and not an interruption risk"
+
+
+class ReservedInstances(Record):
+    """A Reserved Instance commitment: paid whether used or not, and never applied to spot."""
+
+    reserved_instances_id: Name
+    instance_type: Name
+    count: int = Field(ge=1)
+    zone_name: str | None = None
+    """zonal RIs reserve capacity in one zone; None = regional"""
+    product: str = LINUX
+    effective_usd_per_hour: Money = Field(ge=0)
+    """one instance: the upfront price spread over the term, and the recurring one"""
+    offering_class: Literal["standard", "convertible"]
+    ends_at: UtcTime
+    state: Literal["active", "payment-pending", "retired"] = "active"
+
+
+class AdvisorBand(Record):
+    """Spot Instance Advisor: how often a type was interrupted in a region over the trailing month.
+
+    A 30-day aggregate over all zones and customers. It is no hourly probability, and says nothing of one pool now.
+    """
+
+    region: Name
+    operating_system: Literal["Linux", "Windows"]
+    instance_type: Name
+    band: int = Field(ge=0, le=4)
+    label: Name
+    """<5%, 5-10%, 10-15%, 15-20%, >20%"""
+    low_share: Share
+    high_share: Share
+    """of instances interrupted in the month; the highest band is open: 1"""
+    saving_share: float
+    """the Advisor's own, against on-demand, over the month; below 0 when spot cost more"""
+    as_of: UtcTime
+    source: Name
+    meaning: Name = (
+        "share of instances interrupted in the trailing month, all zones and customers; no hourly probability"
+    )
+
+
+class InstanceTypeSpec(Record):
+    """What an instance type is."""
+
+    instance_type: Name
+    vcpus: int = Field(ge=1)
+    memory_gib: float = Field(gt=0)
+    architectures: tuple[str, ...]
+    """arm64, x86_64, i386, …"""
+    accelerators: int = 0
+    accelerator_name: str | None = None
+    """T4, A10G, V100, Inferentia …"""
+    current_generation: bool = True
+    bare_metal: bool = False
+    burstable: bool = False
+    spot: bool = True
+    """sold on the spot market"""
+    zones: tuple[str, ...] = ()
+    """zone names of this region that offer it"""
 
 
 class SetAside(Record):
@@ -84,6 +146,14 @@ class PricePoint(Record):
     usd_per_hour: Money
 
 
+class PriceShift(Record):
+    """A moment at which the level of a price changed, not just the price."""
+
+    at: UtcTime
+    before_usd_per_hour: Money
+    after_usd_per_hour: Money
+
+
 class PoolPrices(Record):
     """What one pool cost over a window. Unknown is None, never 0."""
 
@@ -93,6 +163,10 @@ class PoolPrices(Record):
     """time-weighted: every price counts for as long as it was in force"""
     low_usd_per_hour: Money | None
     high_usd_per_hour: Money | None
+    p10_usd_per_hour: Money | None = None
+    median_usd_per_hour: Money | None = None
+    p90_usd_per_hour: Money | None = None
+    """quantiles over time: the price was at or below p90 for 90 % of the window"""
     volatility: float | None
     """standard deviation of the log price, time-weighted"""
     changes: int
@@ -103,6 +177,8 @@ class PoolPrices(Record):
     observed_until: UtcTime | None
     points: tuple[PricePoint, ...] = ()
     """step function for a chart, at most 200 points, oldest first"""
+    change_points: tuple[PriceShift, ...] = ()
+    """when the level of the price changed, oldest first; the largest few"""
 
 
 class PriceAnalysis(Record):
@@ -113,47 +189,11 @@ class PriceAnalysis(Record):
     window_hours: float | None
     """None = everything that the source holds"""
     pools: tuple[PoolPrices, ...]
+    known_since: UtcTime | None = None
+    """where the stretch without a gap begins, when that is later than the window; None = all of it was looked at"""
+    notes: tuple[str, ...] = ()
+    """what a reader must know of the window: since when prices are known, what could not be kept"""
     set_aside: tuple[SetAside, ...] = ()
     currency: Literal["USD"] = "USD"
-    as_of: UtcTime
-    source: Name
-
-
-RiskLevel = Literal["low", "medium", "high", "unknown"]
-
-
-class Evidence(Record):
-    """One fact behind a score: what was seen, its number, where it comes from."""
-
-    fact: Name
-    value: str
-    source: Name
-    as_of: UtcTime | None = None
-
-
-class RiskScore(Record):
-    """How likely a capacity pool is to be taken, with its evidence; unknown where there is none."""
-
-    pool: CapacityPool
-    level: RiskLevel
-    interruptions_per_100_hours: float | None
-    """expected, per 100 instance-hours; None = no data"""
-    low: float | None
-    high: float | None
-    """90 % interval of interruptions_per_100_hours"""
-    evidence: tuple[Evidence, ...]
-    missing: tuple[str, ...]
-    """what would have made the answer surer"""
-
-
-class FleetRisk(Record):
-    """Risk of a fleet: its pools, how concentrated it is, what that means."""
-
-    fleet: Name
-    level: RiskLevel
-    pools: tuple[RiskScore, ...]
-    largest_pool_share: Share | None
-    """share of spot instances in the largest pool; None = no spot instances"""
-    advice: tuple[str, ...]
     as_of: UtcTime
     source: Name

@@ -7,7 +7,7 @@ import moto.ec2.models.instances
 import moto.s3.models
 
 from tools.errors import DataError
-from tools.simulation import groups, instances, prices_api, scenario_tour
+from tools.simulation import catalogue, groups, instances, prices_api, records_api, scenario_tour
 from tools.simulation.agents import JobAgent
 from tools.simulation.control import Control
 from tools.simulation.effects import EffectLog
@@ -53,6 +53,8 @@ def build(*, scenario: str, seed: int, speed: float | None, prices: Path | None,
     fleets = instances.install(world, settler)
     groups.install(world, settler)
     prices_api.install(world)
+    catalogue.install(world)
+    records_api.install(world)
     faults = Faults()
     laid = tour.lay_out(world, settler, fleets)
     world.settlers.append(settler.settle)

@@ -59,6 +59,11 @@ class SimulatedAccount:
         self.stepped: bool = told["stepped"]
         self.clock = SimulatedClock(self, told, shared=child is None)
 
+    @property
+    def advisor_url(self) -> str:
+        """The Spot Instance Advisor's file of this account's market, in the shape that AWS publishes."""
+        return f"{self.endpoint_url}/_sim/spot-advisor-data.json"
+
     @classmethod
     def start(
         cls,
@@ -138,6 +143,10 @@ class SimulatedAccount:
     def random_interruptions(self, *, on: bool) -> None:
         """Whether the market takes instances by itself; on with --speed, off when stepped."""
         self._post("random", on=on)
+
+    def limit_placement(self, configurations: int) -> None:
+        """How many new questions for placement scores EC2 answers in 24 hours; 0 = none. Raises DataError."""
+        self._post("limits", placement_configurations=configurations)
 
     # --- what can be seen from behind
     def effects(self, after: int = 0) -> list[dict[str, Any]]:

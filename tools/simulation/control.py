@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tools.records import utc_text
+from tools.simulation.advisor import advisor_file
 from tools.simulation.faults import Faults
 from tools.simulation.market import Pool
 from tools.simulation.settling import Settler
@@ -27,12 +28,14 @@ class Control:
             ("GET", "clock"): self.clock,
             ("GET", "state"): self.state,
             ("GET", "effects"): self.effects,
+            ("GET", "spot-advisor-data.json"): self.advisor,
             ("POST", "advance"): self.advance,
             ("POST", "interrupt"): self.interrupt,
             ("POST", "rebalance"): self.rebalance,
             ("POST", "faults"): self.order_fault,
             ("POST", "dry"): self.dry,
             ("POST", "random"): self.random,
+            ("POST", "limits"): self.limits,
         }
 
     def answer(self, environ: dict[str, Any]) -> tuple[int, bytes]:
@@ -91,6 +94,18 @@ class Control:
     def random(self, given: dict[str, Any]) -> dict[str, Any]:
         self.world.random_interruptions = bool(_need(given, "on"))
         return {"random_interruptions": self.world.random_interruptions}
+
+    def limits(self, given: dict[str, Any]) -> dict[str, Any]:
+        """How many new questions for placement scores EC2 answers in 24 hours."""
+        count = int(_need(given, "placement_configurations"))
+        if count < 0:
+            raise ValueError(f"placement_configurations: saw {count}, expected 0 or more")
+        self.world.placement_configurations = count
+        return {"placement_configurations": count}
+
+    def advisor(self, _: dict[str, Any]) -> dict[str, Any]:
+        with self.world.lock:
+            return advisor_file(self.world.seed, self.world.region, self.world.market, self.world.clock.start)
 
     def effects(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"effects": self.world.effects.rows(int(given.get("after", 0)))}

@@ -3,6 +3,7 @@
 Methods here are set on moto's response class, so parsing and serialising stay botocore's.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.autoscaling.exceptions import ValidationError
@@ -185,10 +186,25 @@ class GroupActions:
         name = response._get_param("AutoScalingGroupName")
         names = [name] if name else sorted(self.world.activities)
         rows = [row for n in names for row in self.world.activities.get(n, [])]
+        rows.sort(key=lambda r: r["StartTime"], reverse=True)
+        rows = [row for row in rows if _in_time(row, response._get_param("Filters", []))]
         start = int(response._get_param("NextToken") or 0)
         size = response._get_int_param("MaxRecords", 100)
         more = str(start + size) if start + size < len(rows) else None
         return ActionResult({"Activities": rows[start : start + size], "NextToken": more})
+
+
+def _in_time(row: dict[str, Any], filters: list[dict[str, Any]]) -> bool:
+    for wanted in filters:
+        name = wanted.get("Name")
+        if name not in ("StartTimeLowerBound", "StartTimeUpperBound"):
+            raise ValidationError(f"Filter {name} is not supported.")
+        bounds = [datetime.fromisoformat(str(v)) for v in wanted.get("Values") or []]
+        bounds = [b if b.tzinfo else b.replace(tzinfo=UTC) for b in bounds]
+        late = name == "StartTimeUpperBound"
+        if any(row["StartTime"] > b if late else row["StartTime"] < b for b in bounds):
+            return False
+    return True
 
 
 def _check_sizes(low: int, high: int, desired: int) -> None:

@@ -15,7 +15,7 @@ from moto.ec2.responses import EC2Response
 
 from tools.simulation.ec2_xml import ec2_answer
 from tools.simulation.market import Pool
-from tools.simulation.rates import vcpus
+from tools.simulation.rates import is_arm, vcpus
 from tools.simulation.settling import Ec2Fleet, Settler, wish_of_fleet
 from tools.simulation.world import World
 
@@ -153,7 +153,7 @@ def shown(instance: Instance) -> dict[str, Any]:
         "PrivateDnsName": instance.private_dns_name,
         "SubnetId": instance.subnet_id,
         "VpcId": instance.vpc_id,
-        "Architecture": "x86_64",
+        "Architecture": "arm64" if is_arm(instance.instance_type) else "x86_64",
         "ClientToken": instance.client_token or "",
         "CpuOptions": {"CoreCount": max(vcpus(instance.instance_type) // 2, 1), "ThreadsPerCore": 2},
         "EbsOptimized": False,

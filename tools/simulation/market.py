@@ -19,6 +19,7 @@ from tools.simulation.rates import PRODUCTS, is_accelerated, known_types, list_p
 LINUX = "Linux/UNIX"
 PRODUCT_NAMES = ("Linux/UNIX", "Red Hat Enterprise Linux", "SUSE Linux", "Windows")
 HISTORY = timedelta(days=90)
+IN_SOME_ZONES = frozenset({"g6e", "inf2", "p4d", "p5", "trn1"})
 
 
 @dataclass(frozen=True, order=True)
@@ -53,6 +54,10 @@ class Market(Protocol):
         """Changes in [since, until] and the one in force at `since`, oldest first; empty when there is no price."""
         ...
 
+    def offers(self, pool: Pool) -> bool:
+        """Whether the zone has machines of the type at all."""
+        ...
+
 
 @dataclass
 class _Series:
@@ -84,7 +89,7 @@ class GeneratedMarket:
         system = PRODUCTS.get(product)
         rate = list_price(pool.instance_type, self.region, system or "")
         licence_free = list_price(pool.instance_type, self.region)
-        if rate is None or licence_free is None or pool.zone not in self.zones:
+        if rate is None or licence_free is None or not self.offers(pool):
             return ()
         series = self._grown(pool, until)
         first = max(bisect.bisect_right(series.times, since) - 1, 0)
@@ -100,6 +105,14 @@ class GeneratedMarket:
             )
             for i in range(first, last)
         )
+
+    def offers(self, pool: Pool) -> bool:
+        """The newest accelerators stand in some zones only; everything else with a list price in every one."""
+        if pool.zone not in self.zones or list_price(pool.instance_type, self.region) is None:
+            return False
+        if pool.instance_type.partition(".")[0] not in IN_SOME_ZONES:
+            return True
+        return pool.zone != Random(f"{self.seed}|absent|{pool.instance_type}").choice(self.zones)
 
     def _grown(self, pool: Pool, until: datetime) -> _Series:
         series = self._series.get((pool, self.region))
@@ -151,6 +164,9 @@ class RecordedMarket:
             Change(pool.instance_type, pool.zone, product, at, f"{Decimal(price):.6f}")
             for at, price in rows[first:last]
         )
+
+    def offers(self, pool: Pool) -> bool:
+        return any((pool.zone, pool.instance_type, product) in self.file.changes for product in PRODUCT_NAMES)
 
 
 def spot_price(market: Market, pool: Pool, at: datetime) -> float | None:

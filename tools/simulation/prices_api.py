@@ -1,7 +1,9 @@
 """EC2's market actions as AWS answers them: DescribeSpotPriceHistory and GetSpotPlacementScores."""
 
 import fnmatch
-from datetime import UTC, datetime
+import json
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -13,18 +15,25 @@ from tools.simulation.market import HISTORY, PRODUCT_NAMES, Change, Pool, placem
 from tools.simulation.world import World
 
 MOST_ROWS = 1000
+KEPT_LISTINGS = 4
+RATIONED_FOR = timedelta(hours=24)
+MOST_REGIONS = 10
 
 
 def install(world: World) -> None:
     """Replace moto's answers with ours, for this process."""
 
+    listings: OrderedDict[str, list[Change]] = OrderedDict()
+    rationed = Ration(world)
+
     def describe_spot_price_history(response: EC2Response) -> str:
         response.error_on_dryrun()
         start, until = _token(world, response)
-        return ec2_answer("DescribeSpotPriceHistory", _page(world, response, start, until))
+        return ec2_answer("DescribeSpotPriceHistory", _page(world, response, start, until, listings))
 
     def get_spot_placement_scores(response: EC2Response) -> ActionResult:
         response.error_on_dryrun()
+        rationed.take(response)
         return ActionResult({"SpotPlacementScores": _scores(world, response)})
 
     for action in (describe_spot_price_history, get_spot_placement_scores):
@@ -97,10 +106,22 @@ def _token(world: World, response: EC2Response) -> tuple[int, datetime]:
     return int(start), datetime.fromtimestamp(int(until), UTC)
 
 
-def _page(world: World, response: EC2Response, start: int, until: datetime) -> dict[str, Any]:
-    """A page of the history; the token is "" when there is no more, as EC2 says it."""
+def _page(
+    world: World, response: EC2Response, start: int, until: datetime, listings: OrderedDict[str, list[Change]]
+) -> dict[str, Any]:
+    """A page of the history; the token is "" when there is no more, as EC2 says it.
+
+    listings  the latest few, so that the hundredth page of one does not cost as much as the whole
+    """
     size = min(max(int(response._get_param("MaxResults") or MOST_ROWS), 1), MOST_ROWS)
-    rows, zone_ids = _history(world, response, until), _zone_ids(world)
+    asked = json.dumps(
+        [until, {k: v for k, v in response.params.items() if k not in ("NextToken", "MaxResults")}], default=str
+    )
+    rows, zone_ids = listings.get(asked), _zone_ids(world)
+    if rows is None:
+        rows = listings[asked] = _history(world, response, until)
+        while len(listings) > KEPT_LISTINGS:
+            listings.popitem(last=False)
     more = f"{start + size}-{int(until.timestamp())}" if start + size < len(rows) else ""
     shown = [
         {
@@ -128,6 +149,32 @@ def _moment(response: EC2Response, name: str) -> datetime | None:
     if moment is None:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Ration:
+    """EC2 answers so many new questions for placement scores in 24 hours; old ones may be asked again."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._asked: dict[str, datetime] = {}
+
+    def take(self, response: EC2Response) -> None:
+        """Raises  EC2ClientError: too many regions, or too many configurations in 24 hours."""
+        if len(response._get_param("RegionNames", [])) > MOST_REGIONS:
+            raise EC2ClientError("InvalidParameterValue", f"At most {MOST_REGIONS} Regions may be named.")
+        now = self._world.clock.now()
+        self._asked = {c: at for c, at in self._asked.items() if now - at < RATIONED_FOR}
+        paged = ("NextToken", "MaxResults", "DryRun")
+        asked = json.dumps({k: v for k, v in response.params.items() if k not in paged}, sort_keys=True, default=str)
+        if asked not in self._asked:
+            if len(self._asked) >= self._world.placement_configurations:
+                raise EC2ClientError(
+                    "MaxConfigLimitExceeded",
+                    "You have exceeded your maximum allowed Spot placement configurations. You can retry"
+                    " configurations that you used within the last 24 hours, or wait for 24 hours before specifying a"
+                    " new configuration.",
+                )
+            self._asked[asked] = now
 
 
 def _scores(world: World, response: EC2Response) -> list[dict[str, Any]]:

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from moto.autoscaling.models import ASG_NAME_TAG, FakeAutoScalingGroup, InstanceState
 from moto.ec2.models.instances import Instance
 
-from tools.records import utc_text
+from tools.simulation.activities import ActivityLog
 from tools.simulation.fleets import Launch, Member, Option, Plan, Prices, Wish, on_demand_units, plan
 from tools.simulation.market import Pool, depth, spot_price
+from tools.simulation.memory import Event, of_instance, refused
 from tools.simulation.rates import list_price
 from tools.simulation.world import PENDING, World
 
 ALIVE = ("pending", "running")
+TRY_AGAIN = timedelta(minutes=5)
+"""how long a group or a fleet that found no capacity waits before it asks again"""
 
 
 @dataclass
@@ -40,27 +43,35 @@ class Settler:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.activities = ActivityLog(world)
         self.prices = Prices(
             spot=lambda pool: spot_price(world.market, pool, world.clock.now()),
             on_demand=lambda pool: _list_price(pool.instance_type, world.region),
             depth=lambda pool: depth(world.seed, pool),
             is_dry=lambda pool: pool in world.dry,
         )
+        self._refused_at: dict[str, datetime] = {}
+        """group or fleet → when it last found no capacity"""
 
     def settle(self, now: datetime) -> None:
         """One step of everything, when something happened since the last. Called on every tick."""
-        if not self.world.changed:
-            return
-        self.world.changed = False  # launches and ends say that there is more to do
+        changed, self.world.changed = self.world.changed, False  # launches and ends say that there is more to do
         for group in self.world.autoscaling.autoscaling_groups.values():
-            self.settle_group(group, now)
+            if changed or self._tries_again(group.name, now):
+                self.settle_group(group, now)
         for fleet in self.world.ec2_fleets.values():
-            if fleet.state == "active" and fleet.type == "maintain":
+            keeps_size = fleet.state == "active" and fleet.type == "maintain"
+            if keeps_size and (changed or self._tries_again(fleet.fleet_id, now)):
                 self.settle_fleet(fleet, now)
+
+    def _tries_again(self, name: str, now: datetime) -> bool:
+        return name in self._refused_at and now - self._refused_at[name] >= TRY_AGAIN
 
     # --- Auto Scaling groups
     def settle_group(self, group: FakeAutoScalingGroup, now: datetime) -> None:
-        group.instance_states = [s for s in group.instance_states if s.instance.state in ALIVE]
+        for state in [s for s in group.instance_states if s.instance.state not in ALIVE]:
+            group.instance_states.remove(state)
+            self.activities.found_gone(group.name, state.instance.id, now)
         for state in group.instance_states:
             if state.lifecycle_state == "Pending" and state.instance.state == "running":
                 state.lifecycle_state = "InService"
@@ -71,8 +82,19 @@ class Settler:
             self.launch_into_group(group, step.launches, now)
         if step.ends and "Terminate" not in group._suspended_processes:
             self._end_in_group(group, step, now)
-        if step.starved:
-            self._starve(group.name, step.starved, now)
+        if step.starved and self._refused_now(group.name, now):
+            subnets = _subnets(self.world, group.vpc_zone_identifier)
+            for zone in sorted(set(group.availability_zones)):
+                self.activities.refused(group.name, zone, subnets.get(zone), step.starved, now)
+        elif not step.starved:
+            self._refused_at.pop(group.name, None)
+
+    def _refused_now(self, name: str, now: datetime) -> bool:
+        """Whether a lack of capacity is news: once each time it was asked for."""
+        if name in self._refused_at and now - self._refused_at[name] < TRY_AGAIN:
+            return False
+        self._refused_at[name] = now
+        return True
 
     def _member(self, group: FakeAutoScalingGroup, state: InstanceState, wish: Wish, now: datetime) -> Member:
         instance = state.instance
@@ -114,40 +136,18 @@ class Settler:
             )
             group.instance_states.append(state)
             ids.append(instance.id)
-            self._activity(group.name, f"Launching a new EC2 instance: {instance.id}", now)
+            zone = launch.pool.zone
+            self.activities.launched(group.name, instance.id, zone, subnets.get(zone), now)
             self.world.log("LaunchInstance", {"group": group.name, **_shown(launch)}, [instance.id])
         return ids
 
     def _end_in_group(self, group: FakeAutoScalingGroup, step: Plan, now: datetime) -> None:
         for instance_id in step.ends:
             instance = self.world.instances[instance_id]
+            self.activities.ended(group, instance_id, now)
             self._end(instance, now)
-            self._activity(group.name, f"Terminating EC2 instance: {instance_id}", now)
             self.world.log("TerminateInstance", {"group": group.name}, [instance_id])
         group.instance_states = [s for s in group.instance_states if s.instance.id not in step.ends]
-
-    def _activity(self, group: str, description: str, now: datetime, *, status: str = "Successful") -> None:
-        log = self.world.activities.setdefault(group, [])
-        log.insert(
-            0,
-            {
-                "ActivityId": self.world.request_id(f"activity|{group}|{len(log)}"),
-                "AutoScalingGroupName": group,
-                "Description": description,
-                "Cause": f"At {utc_text(now)} the group was brought towards its desired capacity.",
-                "StartTime": now,
-                "EndTime": now,
-                "StatusCode": status,
-                "Progress": 100,
-            },
-        )
-        del log[500:]
-
-    def _starve(self, group: str, starved: Sequence[str], now: datetime) -> None:
-        text = f"Launching a new EC2 instance. Status Reason: Could not launch {' and '.join(starved)} Instances. "
-        text += "InsufficientInstanceCapacity. Launching EC2 instance failed."
-        if not (self.world.activities.get(group) or [{}])[0].get("Description", "").startswith(text[:60]):
-            self._activity(group, text, now, status="Failed")
 
     # --- EC2 Fleets
     def settle_fleet(self, fleet: Ec2Fleet, now: datetime, *, ready: bool = False) -> None:
@@ -170,12 +170,22 @@ class Settler:
         for launch in step.launches:
             instance = self._launch_into_fleet(fleet, launch, now, ready=ready)
             fleet.instance_ids.append(instance.id)
+            self._events(fleet).append(of_instance(instance, "launched", now))
             self.world.log("LaunchInstance", {"fleet": fleet.fleet_id, **_shown(launch)}, [instance.id])
+        if "spot" in step.starved and self._refused_now(fleet.fleet_id, now):
+            dry = dict.fromkeys(o.pool for o in wish.options)
+            self._events(fleet).extend(refused(p.instance_type, p.zone, now) for p in dry)
+        elif not step.starved:
+            self._refused_at.pop(fleet.fleet_id, None)
         if fleet.request.get("ExcessCapacityTerminationPolicy") == "no-termination":
             return
         for instance_id in step.ends:
+            self._events(fleet).append(of_instance(self.world.instances[instance_id], "terminated", now))
             self._end(self.world.instances[instance_id], now)
             self.world.log("TerminateInstance", {"fleet": fleet.fleet_id}, [instance_id])
+
+    def _events(self, fleet: Ec2Fleet) -> list[Event]:
+        return self.world.fleet_events.setdefault(fleet.fleet_id, [])
 
     def alive(self, fleet: Ec2Fleet) -> list[Instance]:
         known = self.world.instances

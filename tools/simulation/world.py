@@ -26,6 +26,7 @@ from moto.sqs.models import SQSBackend, sqs_backends
 
 from tools.simulation.effects import EffectLog
 from tools.simulation.market import Market, Pool, hazard_per_hour
+from tools.simulation.memory import Event, SpotRequests
 
 ACCOUNT_ID = "123456789012"
 TICK = timedelta(seconds=5)
@@ -93,11 +94,20 @@ class World:
     queue_name: str = "spot-notices"
     ec2_fleets: dict[str, Any] = field(default_factory=dict)
     activities: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    fleet_events: dict[str, list[Event]] = field(default_factory=dict)
+    reserved: list[dict[str, Any]] = field(default_factory=list)
+    """Reserved Instances as DescribeReservedInstances shows them"""
+    placement_configurations: int = 100
+    """new questions for placement scores that EC2 answers in 24 hours"""
+    spot_requests: SpotRequests = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
     news: threading.Condition = field(default_factory=threading.Condition)
     """notified when a queue may hold something new"""
     _writes: Iterator[int] = field(default_factory=itertools.count)
     _ticked: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.spot_requests = SpotRequests(self.seed)
 
     # --- moto's backends
     @property
@@ -190,6 +200,7 @@ class World:
 
     def _forget_terminated(self, now: datetime) -> None:
         """EC2 shows a terminated instance for about an hour."""
+        self.spot_requests.forget(now)
         for instance_id in [i for i, at in self.ended_at.items() if now - at >= TERMINATED_STAYS]:
             del self.ended_at[instance_id]
             gone = self.instances.pop(instance_id)
@@ -207,6 +218,7 @@ class World:
         self.instances[instance.id] = instance
         self.changed = True
         if instance.lifecycle == "spot":
+            self.spot_requests.born(instance, at)
             pool = Pool(instance.instance_type, str(instance.placement.zone))
             hours = self.dice(f"fate|{instance.id}").expovariate(hazard_per_hour(self.seed, pool))
             self.doomed[instance.id] = max(at, self.clock.start) + timedelta(hours=max(hours, 0.2))
@@ -223,6 +235,7 @@ class World:
                 self.changed = True
                 self.doomed.pop(instance_id, None)
                 self.reclaims[instance_id] = Reclaim(instance_id, now + NOTICE)
+                self.spot_requests.marked(instance_id, now)
                 detail = {"instance-id": instance_id, "instance-action": "terminate"}
                 self._publish(instance, "EC2 Spot Instance Interruption Warning", detail, now)
             return {
@@ -249,6 +262,7 @@ class World:
         instance = self.instances.get(instance_id)
         if instance is None or instance.state == "terminated":
             return
+        self.spot_requests.taken(instance_id, now)
         reason = "Server.SpotInstanceTermination: Instance terminated by EC2 to reclaim capacity"
         self.end(instance, now, code="Server.SpotInstanceTermination", message=reason)
         self.log("ReclaimSpotInstance", {"instance_type": instance.instance_type}, [instance_id])
@@ -263,6 +277,7 @@ class World:
     def buried(self, instance: Instance, now: datetime) -> None:
         """Forget what was planned for a terminated instance, and say on the bus that it ended."""
         self.ended_at[instance.id] = now
+        self.spot_requests.ended_by_user(instance.id, now)  # of those that EC2 took it is known already
         self.changed = True
         for planned in (self.doomed, self.reclaims):
             planned.pop(instance.id, None)
