@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from tools.archive.none import NoArchive
 from tools.aws.session import open_account
 from tools.errors import NoPriceHistory, NotFound, UsageError
+from tools.market.advisor import SpotAdvisor
 from tools.market.analyze import analyze_prices
 from tools.market.pricebook import read_price_book
 from tools.money.costs import report_costs
@@ -34,7 +36,10 @@ def account(sim):
 
 
 def call(tool, account, sim, **arguments):
-    return tool.run(reader=account.reader, clock=sim.clock, **dict(tool.validate(arguments)))
+    """With no archive and an Advisor out of reach: what the account alone tells."""
+    nowhere = SpotAdvisor("http://127.0.0.1:9/spot-advisor-data.json", cache=None, clock=sim.clock)
+    doors = {"reader": account.reader, "clock": sim.clock, "archive": NoArchive("not opened"), "advisor": nowhere}
+    return tool.run(**{n: doors[f] for n, f in tool.desk_fields.items()}, **dict(tool.validate(arguments)))
 
 
 @pytest.mark.accepts("P-01")

@@ -34,10 +34,12 @@ def test_a_real_file_gives_all_its_series_with_the_same_numbers_on_screen_and_in
         numbers = line.split(pool["pool"]["product"], 1)[1].split()
         assert Decimal(numbers[0]) == Decimal(pool["current_usd_per_hour"])
         assert Decimal(numbers[1]) == round(Decimal(pool["mean_usd_per_hour"]), 6)
-        assert numbers[2] == f"{pool['low_usd_per_hour']}-{pool['high_usd_per_hour']}"
-        assert float(numbers[3]) == pytest.approx(pool["volatility"], abs=0.0005)
-        assert numbers[4] == "unknown"
-        assert int(numbers[5]) == pool["changes"]
+        assert Decimal(numbers[2]) == round(Decimal(pool["median_usd_per_hour"]), 6)
+        assert Decimal(numbers[3]) == round(Decimal(pool["p90_usd_per_hour"]), 6)
+        assert numbers[4] == f"{pool['low_usd_per_hour']}-{pool['high_usd_per_hour']}"
+        assert float(numbers[5]) == pytest.approx(pool["volatility"], abs=0.0005)
+        assert numbers[6] == "unknown"
+        assert int(numbers[7]) == pool["changes"]
 
 
 @pytest.mark.accepts("AN-03")

@@ -2,13 +2,16 @@
 
 import csv
 import gzip
+import io
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tools.errors import DataError, UsageError
 from tools.market.history_file import analyze_history, read_history, read_on_demand
@@ -103,7 +106,9 @@ def test_a_truncated_gzip_says_how_far_it_was_readable(tmp_path) -> None:
     )
     whole = gzip.compress((HEAD + lines).encode())
     path = write(tmp_path, whole[: len(whole) // 2], "prices.csv.gz")
-    with pytest.raises(DataError, match=r"prices\.csv\.gz: the gzip is damaged after [\d,]+ rows"):
+    with pytest.raises(
+        DataError, match=r"prices\.csv\.gz, after line [\d,]+: the gzip is damaged: Compressed file ended"
+    ):
         analyze_history(path, now=NOW)
 
 
@@ -143,6 +148,203 @@ def test_a_catalogue_of_another_region_is_refused_and_a_bad_price_is_named(tmp_p
     path = write(tmp_path, "region,instance_type,on_demand_usd_per_h\nus-east-1,g5.xlarge,free\n")
     with pytest.raises(DataError, match="line 2: on_demand_usd_per_h is 'free'"):
         read_on_demand(path, "us-east-1")
+
+
+def reasons(found) -> dict[str, tuple[int, str]]:
+    return {a.reason: (a.count, a.example) for a in found.set_aside}
+
+
+def test_prices_out_of_order_are_sorted_counted_and_change_nothing(tmp_path) -> None:
+    rows = ROWS.splitlines(keepends=True)
+    found = analyze_history(write(tmp_path, HEAD + rows[1] + rows[0] + rows[2]), now=NOW)
+    assert found.pools == analyze_history(write(tmp_path, HEAD + ROWS), now=NOW).pools
+    assert "3 rows, 1 of them out of order and sorted" in found.source
+    assert not found.set_aside
+
+
+def test_duplicates_are_counted_and_prices_of_one_moment_that_disagree_are_all_set_aside(tmp_path) -> None:
+    first = ROWS.splitlines(keepends=True)[0]
+    twice = analyze_history(write(tmp_path, HEAD + ROWS + first + first), now=NOW)
+    assert reasons(twice) == {"duplicate row": (2, "g5.xlarge/us-east-1a Linux/UNIX 2026-11-18T00:00:00Z 0.4 USD/h")}
+    assert twice.pools == analyze_history(write(tmp_path, HEAD + ROWS), now=NOW).pools
+    conflicting = analyze_history(write(tmp_path, HEAD + ROWS + first.replace("0.4", "0.7")), now=NOW)
+    assert reasons(conflicting)["prices of one moment that disagree"][0] == 2
+    assert {p.pool.zone_name: p.low_usd_per_hour for p in conflicting.pools}["us-east-1a"] == Decimal("0.6")
+
+
+@pytest.mark.parametrize(
+    ("price", "reason"),
+    [
+        ("0", "price is zero or below"),
+        ("-0.0324", "price is zero or below"),
+        ("NaN", "price is not a number"),
+        ("inf", "price is not a number"),
+        ("1e400", "price is not a number"),
+        ("1000.5", "absurd price: above 1,000 USD/h or 100 times on-demand"),
+        ("", "price cannot be read"),
+        ("0.4 EUR", "price cannot be read"),
+        ("€0.4", "price cannot be read"),
+        ("0,4", "price cannot be read"),
+    ],
+)
+def test_a_price_that_nobody_paid_is_set_aside_and_moves_no_figure(tmp_path, price, reason) -> None:
+    bad = f'us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T03:00:00Z,"{price}"\n'
+    found = analyze_history(write(tmp_path, HEAD + ROWS + bad), now=NOW)
+    assert list(reasons(found)) == [reason]
+    count, example = reasons(found)[reason]
+    assert count == 1
+    assert example.startswith("line 5:") or "g5.xlarge/us-east-1a" in example
+    assert found.pools == analyze_history(write(tmp_path, HEAD + ROWS), now=NOW).pools
+
+
+def test_a_price_above_a_hundred_times_on_demand_is_absurd_where_on_demand_is_known(tmp_path) -> None:
+    catalogue = read_on_demand(
+        write(tmp_path, "region,instance_type,on_demand_usd_per_h\nus-east-1,g5.xlarge,1.006\n", "c.csv"), "us-east-1"
+    )
+    bad = "us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T03:00:00Z,101\n"
+    found = analyze_history(write(tmp_path, HEAD + ROWS + bad), now=NOW, on_demand=catalogue)
+    assert reasons(found)["absurd price: above 1,000 USD/h or 100 times on-demand"][0] == 1
+
+
+def test_prices_of_another_currency_are_set_aside_and_never_mixed_in(tmp_path) -> None:
+    head = HEAD.replace("\n", ",currency\n")
+    rows = "".join(
+        f"us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T0{i}:00:00Z,0.{i + 3},{currency}\n"
+        for i, currency in enumerate(("USD", "EUR", "", "usd", "CNY"))
+    )
+    found = analyze_history(write(tmp_path, head + rows), now=NOW)
+    assert reasons(found) == {"currency is not USD": (3, "line 3: 'EUR'")}
+    assert found.pools[0].changes == 1
+    with pytest.raises(DataError, match=r"line 1: no column spot_price_usd_per_h; found .*spot_price_eur_per_h"):
+        analyze_history(write(tmp_path, HEAD.replace("usd", "eur") + ROWS), now=NOW)
+
+
+def test_products_are_series_of_their_own(tmp_path) -> None:
+    windows = ROWS.replace("Linux/UNIX", "Windows").replace("0.4", "0.9")
+    found = analyze_history(write(tmp_path, HEAD + ROWS + windows), now=NOW)
+    means = {(p.pool.zone_name, p.pool.product): p.mean_usd_per_hour for p in found.pools}
+    assert means["us-east-1a", LINUX] == Decimal("0.5")
+    assert means["us-east-1a", "Windows"] == Decimal("0.75")
+    assert len(means) == 4
+
+
+def test_the_discount_of_a_type_that_the_catalogue_does_not_know_is_unknown(tmp_path) -> None:
+    catalogue = read_on_demand(
+        write(tmp_path, "region,instance_type,on_demand_usd_per_h\nus-east-1,g5.xlarge,1.006\n", "c.csv"), "us-east-1"
+    )
+    rows = ROWS + "us-east-1a,q9.mega,Linux/UNIX,2026-11-18T00:00:00Z,0.2\n"
+    found = analyze_history(write(tmp_path, HEAD + rows), now=NOW, on_demand=catalogue)
+    savings = {p.pool.instance_type: p.saving_share for p in found.pools}
+    assert savings["q9.mega"] is None
+    assert savings["g5.xlarge"] == pytest.approx(1 - 0.5 / 1.006)
+
+
+def test_zones_by_name_and_by_id_stay_apart_and_the_answer_says_so(tmp_path) -> None:
+    rows = ROWS + "use1-az1,g5.xlarge,Linux/UNIX,2026-11-18T00:00:00Z,0.2\n"
+    found = analyze_history(write(tmp_path, HEAD + rows), now=NOW)
+    assert {(p.pool.zone_name, p.pool.zone_id) for p in found.pools} == {
+        ("us-east-1a", None), ("us-east-1b", None), (None, "use1-az1")
+    }  # fmt: skip
+    assert found.notes == (
+        "zones stand by name and by id, and no row says which belong together: each is a series of its own",
+    )
+
+
+def test_zones_by_name_and_by_id_are_one_where_a_row_names_both(tmp_path) -> None:
+    head = HEAD.replace("\n", ",availability_zone_id\n")
+    rows = (
+        "us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T00:00:00Z,0.4,use1-az1\n"
+        "us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T06:00:00Z,0.6,\n"
+        ",g5.xlarge,Linux/UNIX,2026-11-18T12:00:00Z,0.5,use1-az1\n"
+        "use1-az1,g5.xlarge,Linux/UNIX,2026-11-18T18:00:00Z,0.7,\n"
+    )
+    found = analyze_history(write(tmp_path, head + rows), now=NOW)
+    (pool,) = found.pools
+    assert (pool.pool.zone_name, pool.pool.zone_id) == ("us-east-1a", "use1-az1")
+    assert pool.changes == 3
+    assert found.notes == ()
+
+
+def test_a_name_with_two_ids_is_of_two_accounts_and_joins_nothing(tmp_path) -> None:
+    head = HEAD.replace("\n", ",availability_zone_id\n")
+    rows = (
+        "us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T00:00:00Z,0.4,use1-az1\n"
+        "us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T06:00:00Z,0.6,use1-az2\n"
+        "us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T12:00:00Z,0.5,\n"
+    )
+    found = read_history(write(tmp_path, head + rows))
+    assert [p.zone_id for p in found.columns.pools] == [None, "use1-az1", "use1-az2"]
+
+
+def test_a_clock_an_hour_off_is_said_and_its_prices_count_as_they_are_dated(tmp_path) -> None:
+    early = f"us-east-1b,g5.xlarge,Linux/UNIX,{(NOW + timedelta(hours=1)).isoformat()},0.7\n"
+    found = analyze_history(write(tmp_path, HEAD + ROWS + early), now=NOW)
+    assert found.as_of == NOW + timedelta(hours=1)
+    assert found.notes == ("1 prices are dated up to 2 h after now: a clock is off; they count as they are dated",)
+    later = early.replace((NOW + timedelta(hours=1)).isoformat(), (NOW + timedelta(hours=3)).isoformat())
+    far = analyze_history(write(tmp_path, HEAD + ROWS + later), now=NOW)
+    assert far.as_of == datetime(2026, 11, 18, 12, tzinfo=UTC)
+    assert list(reasons(far)) == ["dated in the future"]
+
+
+def test_times_of_other_zones_and_shapes_are_read_as_the_moments_they_are(tmp_path) -> None:
+    plain = read_history(write(tmp_path, HEAD + "z,t,p,2026-11-18T06:00:00Z,0.4\n")).columns
+    for text in ("2026-11-18T08:00:00+02:00", "2026-11-18 06:00:00", "2026-11-18T06:00:00.000Z", "20261118T060000Z"):
+        assert read_history(write(tmp_path, HEAD + f"z,t,p,{text},0.4\n")).columns.at_us == plain.at_us
+    for text in ("2026-02-30T06:00:00Z", "2026-11-18T25:00:00Z", "2026-11-18T06:00:60Z", "1763445600"):
+        found = read_history(write(tmp_path, HEAD + f"z,t,p,{text},0.4\n"))
+        assert found.set_aside[0].example == f"line 2: {text!r}"
+
+
+def test_a_blank_line_and_a_quoted_line_break_do_not_lose_count_of_the_lines(tmp_path) -> None:
+    rows = '\nus-east-1a,"g5\n.xlarge",Linux/UNIX,2026-11-18T00:00:00Z,0.4\nus-east-1a,g5.xlarge,Linux/UNIX,soon,0.4\n'
+    found = read_history(write(tmp_path, "\n" + HEAD + rows))
+    assert found.rows == 2
+    assert found.set_aside[0].example == "line 6: 'soon'"
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path) -> None:
+    with pytest.raises(DataError, match="line 1: column product stands twice"):
+        read_history(write(tmp_path, HEAD.replace("\n", ",product\n")))
+
+
+def test_text_that_breaks_off_in_the_middle_names_the_line(tmp_path) -> None:
+    rows = "".join(f"us-east-1a,g5.xlarge,Linux/UNIX,2026-11-18T00:00:{i % 60:02}Z,0.4\n" for i in range(3000))
+    with pytest.raises(DataError, match=r"after line 2,\d+: not UTF-8"):
+        read_history(write(tmp_path, (HEAD + rows).encode() + b"us-east-1a,\xff\n"))
+
+
+PLAIN = ["us-east-1a", "g5.xlarge", "Linux/UNIX", "2026-11-18T00:00:00Z", "0.4"]
+cells = st.sampled_from(
+    [
+        *("us-east-1a", "use1-az1", "", "g5.xlarge", "Linux/UNIX", "2026-11-18T00:00:00Z", "2026-11-18T00:00:01Z"),
+        *("2026-11-18 00:00:00Z", "2026-11-18T00:00:00+01:00", "2026-13-18T00:00:00Z", "0.4", "0.5", "-1", "nan", "x"),
+        *("1_0", " 0.4", "USD", "EUR", "a\nb", 'say "so"', "x" * 300),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(cells, min_size=4, max_size=6) | st.just(PLAIN), max_size=12))
+def test_a_file_read_at_once_and_row_by_row_are_the_same(tmp_path, drawn) -> None:
+    def file(rows, name):
+        text = io.StringIO()
+        csv.writer(text).writerows(rows)
+        return write(tmp_path, HEAD + text.getvalue(), name)
+
+    together = read_history(file(drawn, "all.csv"))
+    alone = [read_history(file([row], "one.csv")) for row in drawn]
+    count = Counter()
+    for one in alone:
+        count.update({a.reason: a.count for a in one.set_aside})
+    assert {a.reason: a.count for a in together.set_aside} == count
+    assert together.rows == sum(one.rows for one in alone)
+    at_us = [int(at) for one in alone for at in one.columns.at_us]
+    assert together.columns.at_us.tolist() == at_us
+    usd = [repr(float(u)) for one in alone for u in one.columns.usd_per_hour]
+    assert [repr(float(u)) for u in together.columns.usd_per_hour] == usd
+    names = [one.columns.pools[0] for one in alone if len(one.columns)]
+    assert [together.columns.pools[i] for i in together.columns.pool] == names
 
 
 def plain_means(path) -> dict[tuple[str, str, str], tuple[float, float]]:

@@ -125,6 +125,14 @@ def test_rows_that_cannot_be_believed_are_set_aside_and_counted() -> None:
     assert pool.changes == 1
 
 
+def test_a_price_that_a_clock_an_hour_off_dates_after_now_is_set_aside_and_said() -> None:
+    pool, aside = one([at(0, "0.4"), at(11, "0.8")])
+    assert pool.current_usd_per_hour == Decimal("0.4")
+    assert [(a.reason, a.count) for a in aside] == [
+        ("dated up to 2 h after now, so a clock is off: not in force yet", 1)
+    ]
+
+
 def test_without_an_on_demand_price_a_thousand_dollars_an_hour_is_absurd() -> None:
     _, aside = one([at(0, "1000.01"), at(1, "0.4")], on_demand={})
     assert [a.count for a in aside] == [1]

@@ -5,15 +5,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.cloud import Clock, CloudReader
+from tools.cloud import Archive, Clock, CloudReader
 from tools.errors import NoPriceHistory
 from tools.market.prices import analyze
+from tools.market.stretch import read_stretch
 from tools.market.subject import is_instance_type, named_fleet
 from tools.records import LINUX, Name, PriceAnalysis
 from tools.tool import tool
 
-HISTORY_HOURS = 90 * 24
-"""EC2 keeps 90 days"""
+MAX_WINDOW_HOURS = 5 * 366 * 24
+"""EC2 keeps 90 days; the local archive keeps what was fetched before"""
 
 
 @tool(
@@ -27,13 +28,17 @@ HISTORY_HOURS = 90 * 24
     example={"fleet": "ml-train", "window_hours": 24},
 )
 def analyze_prices(
-    reader: CloudReader, clock: Clock, fleet: Name, window_hours: Annotated[int, Field(ge=1, le=HISTORY_HOURS)]
+    reader: CloudReader,
+    clock: Clock,
+    archive: Archive,
+    fleet: Name,
+    window_hours: Annotated[int, Field(ge=1, le=MAX_WINDOW_HOURS)],
 ) -> PriceAnalysis:
-    """Spot prices per capacity pool of a fleet or an instance type: now, time-weighted mean, range, saving.
+    """Spot prices per capacity pool of a fleet or an instance type: now, time-weighted mean, quantiles, saving.
 
     fleet         a fleet's name or id, or an instance type such as g5.xlarge (every zone of the region)
-    window_hours  1..2160, ends now
-    Raises        NotFound: no such fleet; NoPriceHistory: EC2 knows no price of any of its pools
+    window_hours  1..43920, ends now; beyond EC2's 90 days as far back as the local archive reaches, and it says so
+    Raises        NotFound: no such fleet; NoPriceHistory: no price of any of its pools is known
     """
     if is_instance_type(fleet):
         types: tuple[str, ...] = (fleet,)
@@ -44,20 +49,23 @@ def analyze_prices(
         zones = frozenset(found.zones) | {i.zone_name for i in found.instances}
     now = clock.now()
     start = now - timedelta(hours=window_hours)
-    prices = reader.spot_prices(types, since=start, until=now, product=LINUX)
-    here = [p for p in prices if zones is None or p.pool.zone_name in zones]
+    stretch = read_stretch(reader, archive, types, start=start, now=now)
+    here = [p for p in stretch.prices if zones is None or p.pool.zone_name in zones]
     if not here:
         raise NoPriceHistory(
             f"{fleet}: EC2 knows no spot price of {', '.join(types) or 'any type'} in the last {window_hours} h",
             hint="check the region and the spelling of the type",
         )
     rates = {(r.instance_type, r.product): r.usd_per_hour for r in reader.on_demand_rates(types, product=LINUX)}
-    pools, aside = analyze(here, start=start, end=now, on_demand=rates)
+    pools, aside = analyze(here, start=stretch.since, end=now, on_demand=rates)
+    kept = "local price archive, " if stretch.archived else ""
     return PriceAnalysis(
         subject=fleet,
         window_hours=window_hours,
         pools=pools,
-        set_aside=aside,
+        known_since=stretch.since if stretch.since > start else None,
+        notes=stretch.notes,
+        set_aside=(*stretch.set_aside, *aside),
         as_of=now,
-        source="EC2 DescribeSpotPriceHistory, AWS Price List",
+        source=f"{kept}EC2 DescribeSpotPriceHistory, AWS Price List",
     )

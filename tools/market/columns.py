@@ -108,7 +108,8 @@ def sieve(columns: PriceColumns, *, on_demand: Rates, now: datetime) -> tuple[Pr
 
     on_demand  where known; a price above 100 times it is absurd
     now        rows dated more than two hours later are not believed
-    A price repeated at a later moment confirms the one in force: it is dropped and not counted.
+    A price repeated at a later moment confirms the one in force: it is dropped and not counted. Rows dated up to two
+    hours after now pass: in a file they count until its end, `not_yet` takes them out where the window ends now.
     Rows of one pool and one moment that disagree are all set aside: none can be preferred.
     """
     left = columns.sorted()
@@ -120,6 +121,14 @@ def sieve(columns: PriceColumns, *, on_demand: Rates, now: datetime) -> tuple[Pr
     aside += _counted(left, repeated & ~conflicting, "duplicate row")
     left = left.take(~(repeated | conflicting))
     return left.take(_changes(left)), tuple(aside)
+
+
+def not_yet(columns: PriceColumns, *, now: datetime) -> tuple[PriceColumns, tuple[SetAside, ...]]:
+    """Rows in force by now; and, set aside, those that the sieve let pass because clocks may differ by two hours."""
+    aside: list[SetAside] = []
+    early = columns.at_us > microseconds(now)
+    left = _without(columns, early, "dated up to 2 h after now, so a clock is off: not in force yet", aside)
+    return left, tuple(aside)
 
 
 def _without(columns: PriceColumns, bad: Flags, reason: str, aside: list[SetAside]) -> PriceColumns:

@@ -6,12 +6,9 @@ names file, line and field.
 
 import contextlib
 import csv
-import gzip
-import io
-import json
-import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,27 +28,25 @@ from tools.market.columns import (
     pool_key,
     sieve,
 )
+from tools.market.history_rows import COLUMNS, EXPECTED, OPTIONAL_COLUMNS, Batch, batches, need_columns, open_text
 from tools.market.prices import MAX_POINTS, pool_prices
 from tools.records import LINUX, CapacityPool, PriceAnalysis, SetAside
 
-COLUMNS = ("availability_zone", "instance_type", "product", "timestamp_utc", "spot_price_usd_per_h")
-AWS_FIELDS = ("AvailabilityZone", "InstanceType", "ProductDescription", "Timestamp", "SpotPrice")
 MAX_ROWS = 50_000_000
-MAX_JSON_CHARACTERS = 1 << 30
 PROGRESS_ROWS = 100_000
 _MAX_NAME = 255
-_EXPECTED = f"give CSV with the columns {', '.join(COLUMNS)}, or what `aws ec2 describe-spot-price-history` prints"
-Row = tuple[int, str, str, str, str, str] | tuple[int, str]
-"""(line, zone, instance type, product, time, price) as text; or (line, what is wrong with its fields)"""
+_PLAIN_TIME = "2026-11-20T09:00:00Z"
 Progress = Callable[[int], None]
+Series = tuple[str, str, str, str]
+"""zone, zone id, instance type, product, as they stand in the file; one of the zones may be empty"""
 
 
 @dataclass
 class _Gathered:
     """Columns as they grow, and rows that no column can take."""
 
-    pools: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    pool: "array[int]" = field(default_factory=lambda: array("q"))
+    series: dict[Series, int] = field(default_factory=dict)
+    code: "array[int]" = field(default_factory=lambda: array("q"))
     at_us: "array[int]" = field(default_factory=lambda: array("q"))
     usd: "array[float]" = field(default_factory=lambda: array("d"))
     aside: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -64,12 +59,16 @@ class _Gathered:
 
 @dataclass(frozen=True)
 class PriceHistory:
-    """A file, read: `rows` data rows seen, `out_of_order` of them earlier than the row of their pool before."""
+    """A file, read: `rows` data rows seen, `out_of_order` of them earlier than the row of their pool before.
+
+    notes  in words: what a reader must know of the series
+    """
 
     columns: PriceColumns
     set_aside: tuple[SetAside, ...]
     rows: int
     out_of_order: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,23 +86,18 @@ def read_history(path: Path, *, progress: Progress | None = None) -> PriceHistor
     Raises    UsageError: no such file; DataError: it cannot be read as prices
     """
     gathered = _Gathered()
-    try:
-        with _open_text(path) as file:
-            for row in _rows(file, path):
-                _gather(gathered, row)
-                if progress is not None and gathered.rows % PROGRESS_ROWS == 0:
-                    progress(gathered.rows)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            f"{path}: the gzip is damaged after {gathered.rows:,} rows: {error}", hint="copy or download the file again"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text after {gathered.rows:,} rows: {error.reason}", hint=_EXPECTED
-        ) from None
+    next_report = PROGRESS_ROWS
+    for batch in batches(path):
+        if not _gather_plain(gathered, batch):
+            _gather_each(gathered, batch)
+        if gathered.rows > MAX_ROWS:
+            raise DataError(f"{path}: more than {MAX_ROWS:,} rows", hint="split the file by region or by month")
+        if progress is not None and gathered.rows >= next_report:
+            progress(gathered.rows)
+            next_report += PROGRESS_ROWS
     aside = tuple(SetAside(reason=r, count=n, example=e) for r, (n, e) in gathered.aside.items())
     columns, out_of_order = _columns(gathered)
-    return PriceHistory(columns, aside, gathered.rows, out_of_order)
+    return PriceHistory(columns, aside, gathered.rows, out_of_order, _notes(columns.pools))
 
 
 def analyze_history(
@@ -130,7 +124,7 @@ def analyze_history(
     aside = history.set_aside + aside
     if not len(columns):
         first = f"; the first reason: {aside[0].reason} ({aside[0].example})" if aside else ""
-        raise NoPriceHistory(f"{path}: none of {history.rows:,} rows holds a usable price{first}", hint=_EXPECTED)
+        raise NoPriceHistory(f"{path}: none of {history.rows:,} rows holds a usable price{first}", hint=EXPECTED)
     # the file's end closes every series: the last price that anybody reported in it, repeats included
     end = moment_of(_latest_believable(history.columns, now))
     start = None if window_hours is None else moment_of(microseconds(end) - round(window_hours * 3.6e9))
@@ -141,6 +135,7 @@ def analyze_history(
         window_hours=window_hours,
         pools=pool_prices(columns, start=start, end=end, on_demand=rates, points=points),
         set_aside=aside,
+        notes=history.notes + _clock_notes(columns, now),
         as_of=end,
         source=f"price history file {path.name} ({history.rows:,} rows{sorted_rows}){compared}",
     )
@@ -154,15 +149,15 @@ def read_on_demand(path: Path, region: str, *, product: str = LINUX) -> OnDemand
     rates: dict[tuple[str, str], Decimal] = {}
     regions: set[str] = set()
     try:
-        with _open_text(path) as file:
+        with open_text(path) as file:
             reader = csv.DictReader(file)
-            _need(path, reader.fieldnames or (), ("region", "instance_type", "on_demand_usd_per_h"))
+            need_columns(path, reader.fieldnames or (), ("region", "instance_type", "on_demand_usd_per_h"))
             for row in reader:
                 regions.add(row["region"] or "")
                 if row["region"] == region:
                     rates[row["instance_type"], product] = _rate(path, reader.line_num, row["on_demand_usd_per_h"])
-    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read: {error}", hint="copy or download the file again") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: not CSV: {error}", hint="copy or download the file again") from None
     if not rates:
         known = ", ".join(sorted(regions)[:8])
         raise UsageError(f"{path}: no on-demand price for region {region!r}", hint=f"it holds {known or 'nothing'} …")
@@ -177,127 +172,143 @@ def _rate(path: Path, line: int, text: str | None) -> Decimal:
     raise DataError(f"{path}, line {line}: on_demand_usd_per_h is {text!r}, not a price above 0")
 
 
-@contextlib.contextmanager
-def _open_text(path: Path) -> Iterator[io.TextIOBase]:
+def _gather_plain(gathered: _Gathered, batch: Batch) -> bool:
+    """A batch without a flaw, a column at a time; False = it has one, and nothing was taken."""
     try:
-        raw = path.open("rb")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", hint="name a .csv, .csv.gz or .json file of prices") from None
-    with raw:
-        if raw.peek(2)[:2] == b"\x1f\x8b":
-            with gzip.GzipFile(fileobj=raw) as unzipped:
-                yield io.TextIOWrapper(io.BufferedReader(unzipped), encoding="utf-8-sig", newline="")
-        else:
-            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        columns = dict(zip(batch.names, zip(*batch.rows, strict=True), strict=True))
+        usd = np.array(columns["spot_price_usd_per_h"], dtype=np.float64)
+        at_us = _plain_times(columns["timestamp_utc"])
+    except ValueError:
+        return False
+    nothing = ("",) * len(usd)
+    zones = (columns["availability_zone"], columns.get("availability_zone_id", nothing))
+    series = list(zip(*zones, columns["instance_type"], columns["product"], strict=True))
+    distinct = dict.fromkeys(series)
+    if not all(map(_named, distinct)) or not set(columns.get("currency", ())) <= {"", "USD"}:
+        return False
+    for one in distinct:
+        gathered.series.setdefault(one, len(gathered.series))
+    gathered.code.extend(map(gathered.series.__getitem__, series))
+    gathered.at_us.frombytes(at_us.tobytes())
+    gathered.usd.frombytes(usd.tobytes())
+    gathered.rows += len(series)
+    return True
 
 
-def _rows(file: io.TextIOBase, path: Path) -> Iterator[Row]:
-    head = file.readline()
-    while head and not head.strip():
-        head = file.readline()
-    if not head:
-        raise NoPriceHistory(f"{path}: the file is empty", hint=_EXPECTED)
-    if head.lstrip()[0] in "{[":
-        return _json_rows(head, file, path)
-    return _csv_rows(head, file, path)
+def _plain_times(texts: Sequence[str]) -> Ints:
+    """Microseconds since 1970 of times that all look like 2026-11-20T09:00:00Z.
+
+    Raises  ValueError: one looks otherwise
+    """
+    text = np.array(texts)
+    if text.dtype != np.dtype(f"U{len(_PLAIN_TIME)}"):
+        raise ValueError("not plain")
+    letters = text.view(np.uint32).reshape(len(texts), -1)
+    if (letters[:, 10] != ord("T")).any() or (letters[:, -1] != ord("Z")).any():
+        raise ValueError("not plain")
+    # numpy reads no Z, so it is cut off
+    return text.astype(f"U{len(_PLAIN_TIME) - 1}").astype("datetime64[us]").astype(np.int64)
 
 
-def _csv_rows(head: str, file: io.TextIOBase, path: Path) -> Iterator[Row]:
-    names = [n.strip() for n in next(csv.reader([head]))]
-    _need(path, names, COLUMNS)
-    zone, kind, product, at, price = (names.index(c) for c in COLUMNS)
-    width = len(names)
-    reader = csv.reader(file)
-    try:
-        for cells in reader:
-            if len(cells) == width:
-                yield reader.line_num + 1, cells[zone], cells[kind], cells[product], cells[at], cells[price]
-            elif cells:
-                yield reader.line_num + 1, f"{len(cells)} instead of {width}"
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num + 1}: not CSV: {error}") from None
+def _named(series: Series) -> bool:
+    zone, zone_id, kind, product = series
+    return bool((zone or zone_id) and kind and product) and max(map(len, series)) <= _MAX_NAME
 
 
-def _json_rows(head: str, file: io.TextIOBase, path: Path) -> Iterator[Row]:
-    text = head + file.read(MAX_JSON_CHARACTERS)
-    if len(text) > MAX_JSON_CHARACTERS:
-        raise DataError(f"{path}: more than {MAX_JSON_CHARACTERS:,} characters of JSON", hint="use csv.gz")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON: {error}") from None
-    entries = found.get("SpotPriceHistory") if isinstance(found, dict) else found
-    if not isinstance(entries, list):
-        raise DataError(f"{path}: no list SpotPriceHistory", hint="save what describe-spot-price-history prints")
-    for number, entry in enumerate(entries, 1):
-        values = entry if isinstance(entry, dict) else {}
-        zone, kind, product, at, price = (str(values.get(f) or "") for f in AWS_FIELDS)
-        yield number, zone or str(values.get("AvailabilityZoneId") or ""), kind, product, at, price
+def _gather_each(gathered: _Gathered, batch: Batch) -> None:
+    """Row by row: what cannot be read is set aside with its place."""
+    index = {name: batch.names.index(name) for name in (*COLUMNS, *OPTIONAL_COLUMNS) if name in batch.names}
+    for at, cells in batch.places():
+        if not cells:
+            continue
+        gathered.rows += 1
+        place = f"{batch.unit} {at}"
+        if len(cells) != len(batch.names):
+            gathered.set_aside("wrong number of fields", f"{place}: {len(cells)} instead of {len(batch.names)}")
+            continue
+        _gather(gathered, {name: cells[i] for name, i in index.items()}, place)
 
 
-def _need(path: Path, found: Iterable[str], wanted: Sequence[str]) -> None:
-    names = [n.strip() for n in found]
-    missing = [c for c in wanted if c not in names]
-    if missing:
-        seen = ", ".join(names)[:200] or "nothing"
-        raise DataError(
-            f"{path}, line 1: no column {', '.join(missing)}; found {seen}", hint=f"columns wanted: {', '.join(wanted)}"
-        )
-
-
-def _gather(gathered: _Gathered, row: Row) -> None:
-    gathered.rows += 1
-    if gathered.rows > MAX_ROWS:
-        raise DataError(f"more than {MAX_ROWS:,} rows", hint="split the file by region or by month")
-    if len(row) == 2:
-        gathered.set_aside("wrong number of fields", f"line {row[0]}: {row[1]}")
+def _gather(gathered: _Gathered, row: dict[str, str], place: str) -> None:
+    at, price, currency = row["timestamp_utc"], row["spot_price_usd_per_h"], row.get("currency", "")
+    zone, zone_id = row["availability_zone"], row.get("availability_zone_id", "")
+    series = (zone, zone_id, row["instance_type"], row["product"])
+    if not _named(series):
+        gathered.set_aside("zone, instance type or product missing", f"{place}: {','.join(row.values())}")
         return
-    line, zone, kind, product, at, price = row
-    if not (zone and kind and product) or max(len(zone), len(kind), len(product)) > _MAX_NAME:
-        gathered.set_aside(
-            "zone, instance type or product missing", f"line {line}: {zone},{kind},{product},{at},{price}"
-        )
+    if currency not in {"", "USD"}:
+        gathered.set_aside("currency is not USD", f"{place}: {currency!r}")
         return
     try:
         moment = datetime.fromisoformat(at)
         at_us = microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        gathered.set_aside("time cannot be read", f"line {line}: {at!r}")
+        gathered.set_aside("time cannot be read", f"{place}: {at!r}")
         return
     try:
         usd = float(price)
     except ValueError:
-        gathered.set_aside("price cannot be read", f"line {line}: {price!r}")
+        gathered.set_aside("price cannot be read", f"{place}: {price!r}")
         return
-    key = (zone, kind, product)
-    gathered.pool.append(gathered.pools.setdefault(key, len(gathered.pools)))
+    gathered.code.append(gathered.series.setdefault(series, len(gathered.series)))
     gathered.at_us.append(at_us)
     gathered.usd.append(usd)
 
 
 def _columns(gathered: _Gathered) -> tuple[PriceColumns, int]:
     """Columns with pools in their order, and how many rows stand earlier than their pool's row before."""
-    seen = [_pool(*key) for key in gathered.pools]
-    order = sorted(range(len(seen)), key=lambda i: pool_key(seen[i]))
-    rank = np.empty(len(seen), dtype=np.int64)
-    rank[order] = np.arange(len(seen))
+    found = _pools(gathered.series)
+    pools = tuple(sorted(set(found), key=pool_key))
+    rank = {pool: i for i, pool in enumerate(pools)}
     # frombuffer on an empty array is an error of numpy's
-    codes: Ints = np.array(gathered.pool, dtype=np.int64)
+    codes: Ints = np.array([rank[pool] for pool in found], dtype=np.int64)[np.array(gathered.code, dtype=np.int64)]
     at_us: Ints = np.array(gathered.at_us, dtype=np.int64)
     usd: Floats = np.array(gathered.usd, dtype=np.float64)
     by_pool = np.argsort(codes, kind="stable")
     same = codes[by_pool][1:] == codes[by_pool][:-1]
     backwards = int((same & (at_us[by_pool][1:] < at_us[by_pool][:-1])).sum())
-    pools = tuple(seen[i] for i in order)
-    return PriceColumns(pools, rank[codes] if len(codes) else codes, at_us, usd), backwards
+    return PriceColumns(pools, codes, at_us, usd), backwards
 
 
-def _pool(zone: str, kind: str, product: str) -> CapacityPool:
-    """A zone is a name (us-east-1a) or an id (use1-az1); ids end in az and a number."""
-    is_id = "-az" in zone
-    return CapacityPool(
-        instance_type=kind, zone_name=None if is_id else zone, zone_id=zone if is_id else None, product=product
-    )
+def _pools(series: Collection[Series]) -> list[CapacityPool]:
+    """One a series. A zone is a name (us-east-1a) or an id (use1-az1); a file that says which id a name has joins them.
+
+    Names mean another zone in another account: where a file gives a name two ids, or an id two names, none is joined.
+    """
+    zones = [_zone(name, zone_id) for name, zone_id, _, _ in series]
+    pairs = {(name, zone_id) for name, zone_id in zones if name and zone_id}
+    names, ids = Counter(name for name, _ in pairs), Counter(zone_id for _, zone_id in pairs)
+    sure = {(name, zone_id) for name, zone_id in pairs if names[name] == ids[zone_id] == 1}
+    id_of, name_of = dict(sure), {zone_id: name for name, zone_id in sure}
+    return [
+        CapacityPool(
+            instance_type=kind,
+            zone_name=name or name_of.get(zone_id),
+            zone_id=zone_id or id_of.get(name),
+            product=product,
+        )
+        for (name, zone_id), (_, _, kind, product) in zip(zones, series, strict=True)
+    ]
+
+
+def _zone(name: str, zone_id: str) -> tuple[str, str]:
+    """Name and id; ids end in az and a number, and stand in the name's column where there is only one."""
+    return ("", zone_id or name) if "-az" in name else (name, zone_id)
+
+
+def _notes(pools: Sequence[CapacityPool]) -> tuple[str, ...]:
+    only_name = any(p.zone_id is None for p in pools)
+    only_id = any(p.zone_name is None for p in pools)
+    if only_name and only_id:
+        return ("zones stand by name and by id, and no row says which belong together: each is a series of its own",)
+    return ()
+
+
+def _clock_notes(columns: PriceColumns, now: datetime) -> tuple[str, ...]:
+    early = int((columns.at_us > microseconds(now)).sum())
+    if early:
+        return (f"{early:,} prices are dated up to 2 h after now: a clock is off; they count as they are dated",)
+    return ()
 
 
 def _latest_believable(columns: PriceColumns, now: datetime) -> int:

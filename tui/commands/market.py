@@ -1,8 +1,7 @@
-"""`spotwarden market`: what capacity pools cost, and how likely they look to be taken."""
+"""`spotwarden market`: what capacity costs, how likely it is taken, and which to choose."""
 
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,16 +11,45 @@ from tools.errors import UsageError
 from tui.config import settings_of
 
 if TYPE_CHECKING:
-    from tools.records import FleetRisk, PoolPrices, PriceAnalysis
+    from tools.choice.survey import Doors
+    from tools.choice.useful_hour import WorkShape
+    from tools.records import OpportunityAnalysis, PriceAnalysis
     from tui.config import Settings
+    from tui.market_lines import Paint
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 DEFAULT_WINDOW_HOURS = 24 * 7
+MOST_HOURS = 24 * 366 * 20
+
+Product = Annotated[str, typer.Option(help="Linux/UNIX, Red Hat Enterprise Linux, SUSE Linux or Windows")]
+Horizon = Annotated[float, typer.Option(min=1, max=90 * 24, help="hours that the work will run")]
+Checkpoint = Annotated[
+    float | None, typer.Option(min=0, help="minutes between checkpoints; assumed 60: half of it is lost each time")
+]
+Restart = Annotated[float | None, typer.Option(min=0, help="minutes until a replacement works; assumed 10")]
+Lost = Annotated[float | None, typer.Option(min=0, help="measured minutes of work lost at an interruption")]
+ScanOrder = Annotated[
+    str | None,
+    typer.Option(
+        help="per-vcpu, per-accelerator, per-gib, useful-hour, price or score; "
+        "default per-vcpu, or per-accelerator where some are asked for"
+    ),
+]
 
 
 @app.callback()
 def market() -> None:
-    """Spot prices and interruption risk per capacity pool. See `market prices` and `market risk`."""
+    """What spot capacity costs, how likely it is to be taken, and which to choose.
+
+    \b
+    prices    what pools cost: spotwarden market prices ml-train --window-hours 24
+    risk      how a fleet stands: spotwarden market risk ml-train --instances
+    forecast  how likely it is taken: spotwarden market forecast g5.xlarge
+    compare   named types side by side: spotwarden market compare g5.xlarge g4dn.xlarge g6.xlarge
+    scan      the whole region: spotwarden market scan --vcpus 4..16 --memory 16.. --arch arm64,x86_64
+
+    Unknown is said to be unknown. Every answer takes --json: the same figures as the screen.
+    """
 
 
 @app.command()
@@ -38,16 +66,29 @@ def prices(
     ] = None,
     window_hours: Annotated[
         int | None,
-        typer.Option(min=1, max=24 * 366 * 20, help="the last hours; default 168, with --history everything"),
+        typer.Option(min=1, max=MOST_HOURS, help="the last hours; default 168, with --history everything"),
     ] = None,
     on_demand: Annotated[
         Path | None, typer.Option(help="catalogue for --history: region,instance_type,on_demand_usd_per_h")
     ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="also keep the file's prices in the local archive; needs --region")
+    ] = False,
 ) -> None:
-    """Price per pool: now, time-weighted mean, range, volatility, against on-demand. With --history no account is read.
+    """Price per pool: now, time-weighted mean and quantiles, range, volatility, against on-demand.
 
-    Against on-demand needs --on-demand CATALOGUE and the global --region; without them it is unknown.
+    EC2 keeps 90 days. Every fetch is kept in the local archive, so a longer window becomes known as time goes by;
+    how far back prices are known is said. With --history no account is read.
+
+    \b
+    spotwarden market prices ml-train --window-hours 24
+    spotwarden market prices g5.xlarge --window-hours 8760
+    spotwarden market prices --history prices.csv.gz --on-demand catalogue.csv --region us-east-1
+    spotwarden market prices --history last-year.csv.gz --region us-east-1 --append
+
+    Against on-demand needs --on-demand CATALOGUE and the global --region with a file; without them it is unknown.
     """
+    from tui.market_lines import price_lines
     from tui.output import emit
 
     settings = settings_of(ctx)
@@ -55,25 +96,210 @@ def prices(
         if fleet_or_type is not None:
             raise UsageError(f"{fleet_or_type}: a file has no fleets", hint="give either a fleet or --history")
         found = _from_file(settings, history, window_hours, on_demand)
+        if append:
+            found = _appended(settings, history, found)
     else:
-        if on_demand is not None:
-            raise UsageError("--on-demand belongs to --history", hint="an account's on-demand prices come from AWS")
+        if on_demand is not None or append:
+            name = "--append" if append else "--on-demand"
+            raise UsageError(f"{name} belongs to --history", hint="an account's own prices come from AWS, and are kept")
         found = _from_account(settings, fleet_or_type, window_hours or DEFAULT_WINDOW_HOURS)
     emit(settings, found, lambda: print("\n".join(price_lines(found))))
 
 
 @app.command()
-def risk(ctx: typer.Context, fleet: Annotated[str, typer.Argument(help="a fleet's name or id")]) -> None:
-    """Risk of a fleet's spot pools with its evidence, what is missing, and what would make it safer."""
-    from tools.risk.score import score_risk
+def risk(
+    ctx: typer.Context,
+    fleet: Annotated[str, typer.Argument(help="a fleet's name or id")],
+    instances: Annotated[
+        bool, typer.Option("--instances", help="every spot instance: how likely it is taken, what to do")
+    ] = False,
+) -> None:
+    """Risk of a fleet's spot pools with its evidence, what is missing, and what would make it safer.
+
+    \b
+    spotwarden market risk ml-train
+    spotwarden market risk ml-train --instances
+    """
+    from tui.market_lines import instance_lines, risk_lines
     from tui.opening import open_house
     from tui.output import emit
 
     settings = settings_of(ctx)
     with open_house(settings) as house:
-        arguments = score_risk.validate({"fleet": fleet})
-        found: FleetRisk = score_risk.run(reader=house.account.reader, clock=house.clock, **dict(arguments))  # type: ignore[assignment]
+        if instances:
+            from tools.risk.instances import assess_instances
+
+            each = house.ask(assess_instances, fleet=fleet)
+            emit(settings, each, lambda: print("\n".join(instance_lines(each, _paint(settings)))))
+            return
+        from tools.risk.score import score_risk
+
+        found = house.ask(score_risk, fleet=fleet)
     emit(settings, found, lambda: print("\n".join(risk_lines(found))))
+
+
+@app.command()
+def forecast(
+    ctx: typer.Context,
+    fleet_or_type: Annotated[str, typer.Argument(help="a fleet's name or id, or a type such as g5.xlarge")],
+) -> None:
+    """How likely an instance of each pool is interrupted within 1, 6, 24 and 48 hours, with 90 % intervals.
+
+    From the pool's own recent states where it is watched, else from the Advisor's band and own records; «unknown»
+    where neither says enough. Tomorrow lies within the 48 hours.
+
+    \b
+    spotwarden market forecast g5.xlarge
+    """
+    from tools.risk.outlook import forecast_interruptions
+    from tui.market_lines import forecast_lines
+    from tui.opening import open_house
+    from tui.output import emit
+
+    settings = settings_of(ctx)
+    with open_house(settings) as house:
+        found = house.ask(forecast_interruptions, subject=fleet_or_type)
+    emit(settings, found, lambda: print("\n".join(forecast_lines(found, _paint(settings)))))
+
+
+@app.command()
+def compare(
+    ctx: typer.Context,
+    subjects: Annotated[
+        list[str], typer.Argument(metavar="TYPE_OR_FLEET...", help="instance types such as g5.xlarge, or a fleet")
+    ],
+    horizon_hours: Horizon = 168,
+    by: Annotated[str, typer.Option(help="score, useful-hour, price, per-vcpu, per-gib or per-accelerator")] = "score",
+    product: Product = "Linux/UNIX",
+    checkpoint_minutes: Checkpoint = None,
+    restart_minutes: Restart = None,
+    lost_minutes: Lost = None,
+) -> None:
+    """Every pool of named types side by side: price per useful hour, interruption, availability, saving, advice.
+
+    A saving is measured against what an on-demand hour really adds to the bill: nothing where a Savings Plan or a
+    Reserved Instance pays for it anyway. Three types or more let EC2 score the chance of a launch. A fleet stands for
+    its types, and for the time between its checkpoints where they can be read.
+
+    \b
+    spotwarden market compare g5.xlarge g4dn.xlarge g6.xlarge
+    spotwarden market compare ml-train
+    spotwarden market compare m6i.large m7i.large --horizon-hours 24 --checkpoint-minutes 15
+    """
+    from tools.choice.opportunities import compare as compare_types
+    from tools.choice.wanted import product_named
+
+    wanted = tuple(dict.fromkeys(t for text in subjects for t in _listed(text)))
+    if not wanted:
+        raise UsageError("market compare: compare what?", hint="name instance types such as g5.xlarge, or a fleet")
+    settings, work = settings_of(ctx), _work(checkpoint_minutes, restart_minutes, lost_minutes)
+    named = product_named(product)
+    _show(
+        settings,
+        lambda doors: compare_types(doors, wanted, horizon_hours=horizon_hours, product=named, by=by, work=work),
+        explained=None,
+    )
+
+
+@app.command()
+def scan(
+    ctx: typer.Context,
+    vcpus: Annotated[str | None, typer.Option(metavar="RANGE", help="4..16, 16.., ..64 or 8")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="RANGE", help="GiB: 16.., 16..64")] = None,
+    arch: Annotated[str | None, typer.Option(help="x86_64, arm64, with commas; default any")] = None,
+    accelerators: Annotated[str | None, typer.Option(metavar="RANGE", help="how many GPUs or chips: 1.., 4, 0")] = None,
+    accelerator: Annotated[str | None, typer.Option(help="their names, with commas: A10G,T4")] = None,
+    types: Annotated[str | None, typer.Option(help="patterns, with commas: 'm6i.*,c6i.*'")] = None,
+    exclude: Annotated[str | None, typer.Option(help="patterns to leave out: '*.24xlarge'")] = None,
+    zones: Annotated[str | None, typer.Option(help="zone names or ids, with commas; default all")] = None,
+    price_share: Annotated[
+        str | None, typer.Option(metavar="RANGE", help="mean spot price as a share of on-demand: ..0.5")
+    ] = None,
+    bare_metal: Annotated[bool, typer.Option("--bare-metal", help="bare metal too")] = False,
+    burstable: Annotated[bool, typer.Option("--burstable", help="burstable types too")] = False,
+    current_generation: Annotated[
+        bool, typer.Option("--current-generation", help="only what AWS calls current generation")
+    ] = False,
+    by: ScanOrder = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="pools to show")] = 20,
+    per_type: Annotated[
+        int | None, typer.Option(min=1, help="pools of one type at most: a list that is spread")
+    ] = None,
+    horizon_hours: Horizon = 168,
+    window_hours: Annotated[float, typer.Option(min=1, max=90 * 24, help="of prices, ending now")] = 24,
+    product: Product = "Linux/UNIX",
+    checkpoint_minutes: Checkpoint = None,
+    restart_minutes: Restart = None,
+    lost_minutes: Lost = None,
+) -> None:
+    """The whole region by attributes, ranked, with what was left out and why.
+
+    Ranked by dollars per useful vCPU-hour: mean price × (1 + hours that interruptions cost) / vCPUs.
+
+    \b
+    spotwarden market scan --vcpus 4..16 --memory 16.. --arch arm64,x86_64
+    spotwarden market scan --accelerators 1.. --accelerator A10G,T4 --per-type 1
+    spotwarden market scan --types 'm6i.*,m7i.*' --zones use1-az1 --price-share ..0.4 --by score
+    """
+    from tools.choice.scan import scan as scan_region
+    from tools.choice.wanted import ANY, Wanted, architecture, parse_range, product_named
+
+    wanted = Wanted(
+        vcpus=ANY if vcpus is None else parse_range("--vcpus", vcpus, whole=True),
+        memory_gib=ANY if memory is None else parse_range("--memory", memory, example="16..64"),
+        accelerators=ANY if accelerators is None else parse_range("--accelerators", accelerators, whole=True),
+        price_share=ANY if price_share is None else parse_range("--price-share", price_share, example="0.1..0.5"),
+        architectures=tuple(architecture(a) for a in _listed(arch)),
+        accelerator_names=_listed(accelerator),
+        types=_listed(types),
+        exclude=_listed(exclude),
+        zones=_listed(zones),
+        bare_metal=bare_metal,
+        burstable=burstable,
+        current_generation=current_generation,
+    )
+    settings, work = settings_of(ctx), _work(checkpoint_minutes, restart_minutes, lost_minutes)
+    named = product_named(product)
+    _show(
+        settings,
+        lambda doors: scan_region(
+            doors, wanted, by=by, limit=limit, per_type=per_type, horizon_hours=horizon_hours,
+            window_hours=window_hours, product=named, work=work,
+        ),
+        explained=1,
+    )  # fmt: skip
+
+
+def _show(settings: "Settings", ask: "Callable[[Doors], OpportunityAnalysis]", *, explained: int | None) -> None:
+    from tools.choice.survey import Doors
+    from tui.market_lines import opportunity_lines
+    from tui.opening import open_house
+    from tui.output import emit
+
+    with open_house(settings) as house:
+        desk = house.desk
+        found = ask(Doors(desk.reader, desk.clock, desk.archive, desk.advisor))
+    emit(settings, found, lambda: print("\n".join(opportunity_lines(found, _paint(settings), explained=explained))))
+
+
+def _paint(settings: "Settings") -> "Paint":
+    from tui.output import style
+
+    return lambda text, code: style(settings, text, code)
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    """«a, b» → a, b"""
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _work(checkpoint: float | None, restart: float | None, lost: float | None) -> "WorkShape | None":
+    """What the person knows of the work; None = nothing."""
+    from tools.choice.useful_hour import WorkShape
+
+    given = {"checkpoint_minutes": checkpoint, "restart_minutes": restart, "lost_minutes": lost}
+    known = {name: value for name, value in given.items() if value is not None}
+    return WorkShape(**known, basis=dict.fromkeys(known, "given")) if known else None
 
 
 def _from_account(settings: "Settings", subject: str | None, window_hours: int) -> "PriceAnalysis":
@@ -84,12 +310,14 @@ def _from_account(settings: "Settings", subject: str | None, window_hours: int) 
         raise UsageError(
             "market prices: whose prices?", hint="name a fleet or an instance type, or a file with --history FILE"
         )
-    arguments = analyze_prices.validate({"fleet": subject, "window_hours": window_hours})
     with open_house(settings) as house:
-        return analyze_prices.run(reader=house.account.reader, clock=house.clock, **dict(arguments))  # type: ignore[return-value]
+        found: PriceAnalysis = house.ask(analyze_prices, fleet=subject, window_hours=window_hours)
+    return found
 
 
 def _from_file(settings: "Settings", path: Path, window_hours: int | None, catalogue: Path | None) -> "PriceAnalysis":
+    from datetime import UTC, datetime
+
     from tools.market.history_file import analyze_history, read_on_demand
 
     if catalogue is not None and settings.region is None:
@@ -104,59 +332,19 @@ def _from_file(settings: "Settings", path: Path, window_hours: int | None, catal
     return found
 
 
+def _appended(settings: "Settings", path: Path, found: "PriceAnalysis") -> "PriceAnalysis":
+    """The file's prices into the archive; how many were new stands in the answer's notes."""
+    from datetime import UTC, datetime
+
+    from tools.market.append_file import append_file
+    from tui.opening import open_house
+
+    if settings.region is None:
+        raise UsageError("--append needs a region", hint="add --region, such as --region us-east-1")
+    with open_house(settings) as house:
+        done = append_file(path, house.archive, region=settings.region, now=datetime.now(UTC))
+    return found.with_(notes=(*found.notes, done.words()))
+
+
 def _progress(rows: int) -> None:
     print(f"\r{rows:,} rows read", end="", file=sys.stderr, flush=True)
-
-
-def price_lines(found: "PriceAnalysis") -> Iterator[str]:
-    """The table, what was set aside, and where it comes from: the record's own numbers, rounded."""
-    from tui.output import plain, table
-
-    header = ("POOL", "PRODUCT", "NOW", "MEAN", "LOW-HIGH", "VOLATILITY", "VS ON-DEMAND", "CHANGES")
-    yield table(header, (_price_row(p) for p in found.pools), right=frozenset({2, 3, 4, 5, 6, 7}))
-    window = "everything it holds" if found.window_hours is None else f"last {found.window_hours:g} h"
-    yield f"{len(found.pools)} pools · USD per instance-hour · mean time-weighted · {window}"
-    for aside in found.set_aside:
-        yield f"set aside: {aside.count:,} × {plain(aside.reason)}, such as {plain(aside.example)}"
-    yield f"as of {found.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(found.source)}"
-
-
-def _price_row(prices: "PoolPrices") -> tuple[object, ...]:
-    low, high = prices.low_usd_per_hour, prices.high_usd_per_hour
-    saving = prices.saving_share
-    return (
-        f"{prices.pool.instance_type}/{prices.pool.zone_name or prices.pool.zone_id or '?'}",
-        prices.pool.product,
-        _dollars(prices.current_usd_per_hour),
-        _dollars(prices.mean_usd_per_hour),
-        "unknown" if low is None or high is None else f"{low:f}-{high:f}",
-        "unknown" if prices.volatility is None else f"{prices.volatility:.3f}",
-        "unknown" if saving is None else f"{-saving * 100:+.1f} %",
-        prices.changes,
-    )
-
-
-def _dollars(value: object) -> str:
-    return "unknown" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def risk_lines(found: "FleetRisk") -> Iterator[str]:
-    from tui.output import plain
-
-    largest = found.largest_pool_share
-    share = "no spot instance" if largest is None else f"largest pool {largest:.0%} of spot instances"
-    yield f"{plain(found.fleet)}: {found.level} · {share}"
-    for score in found.pools:
-        rate = score.interruptions_per_100_hours
-        if rate is None or score.low is None or score.high is None:
-            text = "interruptions per 100 h unknown"
-        else:
-            text = f"{rate:.2f} interruptions per 100 h (90 %: {score.low:.2f}-{score.high:.2f})"
-        yield f"  {plain(score.pool.label)}: {score.level} · {text}"
-        for evidence in score.evidence:
-            yield f"    {evidence.fact}: {plain(evidence.value)}"
-        if score.missing:
-            yield f"    not known: {plain('; '.join(score.missing))}"
-    for advice in found.advice:
-        yield f"  → {plain(advice)}"
-    yield f"as of {found.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(found.source)}"
