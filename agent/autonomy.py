@@ -11,11 +11,14 @@ from typing import Any
 from agent.actuation import Actuation
 from agent.attempt import Attempt, attempt, carry_out
 from agent.journal.records import Lease, SavedProposal
+from agent.lookout import Lookout
 from agent.reflex import Reflex, ReflexReport
-from tools.cloud import NoticeQueue
+from tools.cloud import Archive, NoticeQueue
 from tools.errors import CloudError, Halted, PolicyError, Throttled, Unreachable
 from tools.fleets.suggest import Suggestion, suggest_change
-from tools.records import Fleet, Outcome, QueuedNotice, Record, UtcTime
+from tools.monitor.monitor import Monitor
+from tools.monitor.settings import STANDARD, MonitorSettings
+from tools.records import Alert, Fleet, Outcome, QueuedNotice, Record, UtcTime
 
 LEASE = "daemon"
 LEASE_SECONDS = 120
@@ -56,6 +59,8 @@ class Round(Record):
     """intents of a dead process, looked for"""
     notices: ReflexReport | None
     steps: tuple[RoundStep, ...]
+    alerts: tuple[Alert, ...] = ()
+    """that the monitor opened or cleared since the round before"""
 
 
 class Trouble(Record):
@@ -72,11 +77,16 @@ class Daemon:
     """One leader at a time; `holder` names it in the lease and the journal.
 
     Everything it does carries its lease: a daemon that slept and was replaced is refused by the journal.
+
+    archive  where the monitor keeps what it sees; None = no monitor
     """
 
     actuation: Actuation
     queue: NoticeQueue | None
     holder: str
+    archive: Archive | None = None
+    monitoring: MonitorSettings = STANDARD
+    lookout: Lookout | None = field(init=False, default=None)
     reflex: Reflex = field(init=False)
     lease: Lease | None = field(init=False, default=None)
     _held: list[QueuedNotice] = field(init=False, default_factory=list)
@@ -84,6 +94,10 @@ class Daemon:
     _trouble: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
+        if self.archive is not None:
+            clock = self.actuation.clock
+            monitor = Monitor(self.actuation.reader, clock, self.archive, self.monitoring)
+            self.lookout = Lookout(monitor, self.actuation.journal, clock)
         self.actuation = replace(self.actuation, lease=self._own_lease)
         self.reflex = Reflex(self.actuation, lead=self.lead)
 
@@ -122,10 +136,11 @@ class Daemon:
 
     # one pass
 
-    def round(self) -> Round:
-        """Settle, answer notices, act on what was approved, look at every fleet once.
+    def round(self, *, aside: bool = False) -> Round:
+        """Settle, answer notices, act on what was approved, look at every fleet once; then let the monitor see it.
 
         Errors of one fleet do not stop the others.
+        aside   the monitor looks on its own thread, and its alerts stand in a later round
         Raises  Halted, JournalError; CloudError: the account as a whole cannot be read
         """
         self.lead()
@@ -139,8 +154,15 @@ class Daemon:
             if suggestion is not None:
                 self.lead()
                 steps.append(self._suggest(suggestion, fleet, past))
+        if self.lookout is not None:
+            self.lookout.begin(fleets) if aside else self.lookout.look(fleets)
         result = Round(
-            at=self.actuation.clock.now(), fleets=len(fleets), settled=settled, notices=report, steps=tuple(steps)
+            at=self.actuation.clock.now(),
+            fleets=len(fleets),
+            settled=settled,
+            notices=report,
+            steps=tuple(steps),
+            alerts=self.lookout.news() if self.lookout is not None else (),
         )
         summary = {"fleets": len(fleets), "steps": [s.model_dump(mode="json", exclude={"outcome"}) for s in steps]}
         self.actuation.journal.append("round", summary, actor=_BY)
@@ -211,6 +233,8 @@ class Daemon:
         if not fresh and not self.reflex.notices.due():
             return None
         report = self.reflex.handle(fresh)
+        if self.lookout is not None:
+            self.lookout.note(fresh)
         settled = [m for m in self._held if m.notice is not None and not self.reflex.notices.owes(m.notice)]
         self._held = [m for m in self._held if m.notice is not None and self.reflex.notices.owes(m.notice)]
         self._acknowledge(self.queue, settled)
@@ -253,15 +277,17 @@ class Daemon:
                     witnessed = now
                 try:
                     if now >= due:
-                        report: Round | ReflexReport | None = self.round()
+                        report: Round | ReflexReport | None = self.round(aside=True)
                         due = now + timedelta(seconds=interval_seconds)
                     else:
                         self.lead()
                         report = self.answer_notices(wait_seconds=_NAP_SECONDS)
+                    self._look_between_rounds()
                     self._trouble = ""
                 except CloudError as error:
                     if type(error) not in _PASSING:
                         raise
+                    self._look_between_rounds()
                     yield self._tell(error)
                     pause(_AFTER_TROUBLE_SECONDS)
                     continue
@@ -270,7 +296,18 @@ class Daemon:
                 if self.queue is None:
                     pause(_NAP_SECONDS)
         finally:
-            self.release()
+            try:
+                if self.lookout is not None:
+                    self.lookout.close()
+            finally:
+                self.release()
+
+    def _look_between_rounds(self) -> None:
+        """Rounds may be hours apart; the monitor looks all the same."""
+        if self.lookout is not None:
+            self.lookout.collect()
+            if self.lookout.due():
+                self.lookout.begin()
 
     def _tell(self, error: CloudError) -> Trouble:
         """In the journal once, however often the same comes in a row."""

@@ -1,0 +1,1 @@
+"""Watching our own fleets: what is sampled, what is wrong, and since when."""
