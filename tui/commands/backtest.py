@@ -1,0 +1,156 @@
+"""`spotwarden backtest`: what we would have said and done on the past, against what came."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tools.errors import UsageError
+from tui.config import settings_of
+
+if TYPE_CHECKING:
+    from tools.risk.backtest import ForecastBacktest
+    from tools.risk.calibration import Calibration, ReliabilityBin
+    from tools.risk.forecast_artefact import Artefact
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+DIAGRAM_CELLS = 41
+
+
+@app.callback()
+def backtest() -> None:
+    """What we would have said on past spot traces, against what came. See `backtest forecast`."""
+
+
+@app.command()
+def forecast(
+    ctx: typer.Context,
+    traces: Annotated[Path, typer.Option(metavar="DIR", help="folder with availability/**.json.gz somewhere in it")],
+    horizon_minutes: Annotated[
+        int, typer.Option(min=5, max=1440, help="how far each forecast looks ahead, minutes")
+    ] = 60,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="rows: trace,tick,probability,outcome; replaced only whole")
+    ] = None,
+) -> None:
+    """Forecast interruptions on past traces, and how good that was: Brier, skill, AUC, calibration, reliability.
+
+    From 24 h on, every ten minutes at which an instance could be had: how likely is it that none can be had at some
+    tick of the horizon? A forecast sees its own trace up to its tick and the shipped artefact, nothing else.
+    """
+    from tools.risk.backtest import forecast_traces, summary
+    from tools.risk.forecast import load_forecaster
+    from tools.whole_file import check_writable, write_whole
+    from tui.output import emit
+
+    settings = settings_of(ctx)
+    if out is not None:
+        check_writable(out)
+        _spare_the_traces(out, traces)
+    forecaster = load_forecaster()
+    shows = sys.stderr.isatty() and not settings.quiet
+    rows = forecast_traces(traces, forecaster, horizon_minutes=horizon_minutes, progress=_progress if shows else None)
+    if shows:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    if out is not None:
+        write_whole(out, rows.csv())
+    found = summary(
+        rows,
+        root=traces,
+        horizon_minutes=horizon_minutes,
+        out=out,
+        trained_on=forecaster.card.trained_on,
+        now=datetime.now(UTC),
+        source=_source(forecaster.artefact),
+    )
+    emit(settings, found, lambda: print("\n".join(forecast_lines(found))))
+
+
+def _source(artefact: "Artefact") -> str:
+    """Which forecast this was: two artefacts never share a digest."""
+    card = artefact.card
+    return (
+        f"interruption forecast {artefact.version} ({artefact.digest[:12]}), "
+        f"trained on {len(card.trained_on)} traces, {card.trace_days:g} trace-days"
+    )
+
+
+def _spare_the_traces(out: Path, traces: Path) -> None:
+    """A slip of the keyboard must not cost a trace."""
+    if out.suffix == ".gz" and out.exists() and traces.resolve() in out.resolve().parents:
+        raise UsageError(f"{out}: a trace, not a place for results", hint="name a .csv file outside the traces")
+
+
+def _progress(done: int, traces: int, rows: int) -> None:
+    print(f"\r{done} of {traces} traces, {rows:,} forecasts", end="", file=sys.stderr, flush=True)
+
+
+def forecast_lines(found: "ForecastBacktest") -> Iterator[str]:
+    """The record's own numbers, rounded; the reliability diagram; what was set aside."""
+    from tui.output import plain
+
+    measured = found.calibration
+    if measured is None:
+        yield f"{found.horizon_minutes} min ahead: no row could be scored on {_count(found.files, 'trace')}"
+    else:
+        yield from _figures(found, measured)
+        yield ""
+        yield from _diagram(measured.bins)
+    if found.files_trained_on:
+        yield (
+            f"{found.files_trained_on} of {_count(found.files, 'trace')} bear the names of training traces: "
+            "figures flatter there; `make bench` holds zones out"
+        )
+    for aside in found.set_aside:
+        yield f"set aside: {aside.count:,} × {plain(aside.reason)}, such as {plain(aside.example)}"
+    if found.out is not None:
+        yield f"rows in {plain(found.out)}"
+    yield f"as of {found.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(found.source)}"
+
+
+def _figures(found: "ForecastBacktest", measured: "Calibration") -> Iterator[str]:
+    skill = "unknown" if measured.brier_skill is None else f"{measured.brier_skill:+.3f}"
+    area = "unknown" if measured.auc is None else f"{measured.auc:.3f}"
+    yield (
+        f"{found.horizon_minutes} min ahead: {_count(measured.rows, 'forecast')} on {found.files_scored} of "
+        f"{_count(found.files, 'trace')}; {measured.base_rate:.1%} were interrupted ({measured.interrupted:,})"
+    )
+    yield f"Brier {measured.brier:.4f} · skill against that base rate {skill} · AUC {area}"
+    yield (
+        f"calibration error (ECE, ten ranges) {measured.ece:.4f} · a perfect forecaster's by chance alone: "
+        f"median {measured.perfect_ece_median:.4f}, 95 % below {measured.perfect_ece_p95:.4f}"
+    )
+    yield f"log loss {measured.log_loss:.4f} nats"
+
+
+def _diagram(bins: "tuple[ReliabilityBin, ...]") -> Iterator[str]:
+    from tui.output import table
+
+    scale = "0 %".ljust(DIAGRAM_CELLS // 2 - 1) + "50 %".ljust(DIAGRAM_CELLS // 2 - 2) + "100 %"
+    header = ("FORECAST", "ROWS", "MEAN", "INTERRUPTED", "90 % INTERVAL", scale)
+    yield table(header, (_bin_row(b) for b in bins), right=frozenset({0, 1, 2, 3, 4}))
+    yield "x forecast · o interrupted · * both · - 90 % interval, overlapping horizons counted once"
+
+
+def _bin_row(ranged: "ReliabilityBin") -> tuple[object, ...]:
+    name = f"{ranged.above * 100:.0f}-{ranged.below * 100:.0f} %"
+    mean, share, low, high = ranged.mean_forecast, ranged.observed_share, ranged.observed_low, ranged.observed_high
+    if mean is None or share is None or low is None or high is None:
+        return (name, 0, "unknown", "unknown", "unknown", "")
+    cells = [" "] * DIAGRAM_CELLS
+    for i in range(_cell(low), _cell(high) + 1):
+        cells[i] = "-"
+    cells[_cell(mean)] = "x"
+    cells[_cell(share)] = "*" if _cell(share) == _cell(mean) else "o"
+    return (name, f"{ranged.rows:,}", f"{mean:.1%}", f"{share:.1%}", f"{low:.1%}-{high:.1%}", "".join(cells))
+
+
+def _cell(share: float) -> int:
+    return round(share * (DIAGRAM_CELLS - 1))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
