@@ -1,7 +1,7 @@
 """Risk levels from evidence, and `unknown` where there is none."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.errors import UsageError
+from tools.market.advisor_file import BANDS
 from tools.market.pricebook import PriceBook
 from tools.records import (
+    AdvisorBand,
     CapacityPool,
+    Exposure,
     Fleet,
     FleetRef,
     Instance,
@@ -19,8 +22,11 @@ from tools.records import (
     OnDemandRate,
     PlacementScore,
     PoolPrices,
+    PoolSignal,
     PurchaseMix,
 )
+from tools.risk.hazard import pool_hazard
+from tools.risk.knowledge import Known
 from tools.risk.rates import ObservedInterruptions, gamma_cdf, gamma_quantile, interruption_rate
 from tools.risk.score import fleet_level, fleet_risk, pool_level, score_pool
 
@@ -197,3 +203,59 @@ def test_a_fleet_without_spot_instances_has_no_concentration() -> None:
 def test_what_could_not_be_read_is_said_by_every_pool() -> None:
     found = fleet_risk(fleet_of(Counter({A: 1})), CALM, now=NOW, unread=["placement scores: not allowed"])
     assert "placement scores: not allowed" in found.pools[0].missing
+
+
+# bands, hazards and signals
+
+
+def known(index: int | None = None, hours: float = 0, interruptions: int = 0, signals=()) -> Known:
+    pool = CapacityPool(instance_type=A[0], zone_name=A[1])
+    bounds = BANDS[index] if index is not None else None
+    band = None
+    if bounds:
+        band = AdvisorBand(
+            region="us-east-1", operating_system="Linux", instance_type=A[0], band=index, label=bounds[0],
+            low_share=bounds[1], high_share=bounds[2], saving_share=0.6, as_of=NOW, source="Spot Instance Advisor",
+        )  # fmt: skip
+    seen = Exposure(pool=pool, instance_hours=hours, interruptions=interruptions, since=NOW, until=NOW)
+    hazard = pool_hazard(pool, band=band, exposure=seen if hours else None, as_of=NOW)
+    found = tuple(PoolSignal(kind=k, pool=pool, at=NOW - timedelta(minutes=ago), source="test") for k, ago in signals)
+    return Known(band=band, hazard=hazard, signals=found)
+
+
+def level(more: Known, now="0.35") -> str:
+    return score_pool(*A, book(prices(A, now)), known=more).level
+
+
+@pytest.mark.accepts("P-02", "U-08")
+def test_a_band_alone_makes_no_level_and_a_bad_one_raises_one() -> None:
+    assert score_pool(*A, book(), known=known(4)).level == "unknown"
+    assert [level(known(i)) for i in range(5)] == ["low", "low", "low", "medium", "medium"]
+    found = score_pool(*A, book(prices(A, "0.35")), known=known(0))
+    assert found.low <= found.interruptions_per_100_hours <= found.high
+    assert "prior only" in found.evidence[-1].value
+    assert "own interruption records of this pool" in found.missing
+    unknown = score_pool(*A, book(prices(A, "0.35")), known=known())
+    assert unknown.interruptions_per_100_hours is None
+    assert "Spot Advisor band" in unknown.missing
+
+
+def test_own_records_press_by_their_rate_once_there_are_enough() -> None:
+    assert level(known(0, hours=5000, interruptions=1)) == "low"
+    assert level(known(0, hours=5000, interruptions=10)) == "medium"
+    assert level(known(0, hours=5000, interruptions=60)) == "high"
+    assert level(known(0, hours=50, interruptions=1)) == "low"
+    # records alone speak of the pool itself
+    assert score_pool(*A, book(), known=known(hours=5000, interruptions=60)).level == "high"
+
+
+@pytest.mark.parametrize(
+    ("signals", "expected"),
+    [
+        ([("refusal", 300)], "medium"), ([("rebalance", 300)], "medium"), ([("interruption", 300)], "medium"),
+        ([("interruption", 10)], "high"), ([("refusal", 9), ("rebalance", 9)], "high"), ([("launch", 5)], "low"),
+        ([("refusal", n) for n in range(50)], "medium"),
+    ],
+)  # fmt: skip
+def test_signals_of_the_last_day_press(signals, expected) -> None:
+    assert level(known(1, signals=signals)) == expected

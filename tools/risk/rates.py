@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tools.errors import UsageError
 
@@ -56,8 +57,12 @@ def interruption_rate(observed: ObservedInterruptions) -> RateInterval | None:
     )
 
 
+@lru_cache(maxsize=4096)
 def gamma_quantile(shape: float, probability: float) -> float:
-    """x with P(shape, x) = probability, scale 1, by bisection of the regularised incomplete gamma function."""
+    """x with P(shape, x) = probability, scale 1, by bisection of the regularised incomplete gamma function.
+
+    Remembered: a region has thousands of pools, and those of one Advisor band share their prior.
+    """
     low, high = 0.0, shape + 10 * math.sqrt(shape) + 20
     for _ in range(200):
         middle = (low + high) / 2

@@ -1,20 +1,36 @@
 """How pressed a capacity pool looks, from what is known of it. No probability is made up.
 
-Prices and placement scores are signs of demand, not interruption rates: a rate per 100 hours stands only where
-own interruption records were given. With no sign at all the level is `unknown`.
+Prices and placement scores are signs of demand, not interruption rates. A rate per 100 hours comes from the pool's
+hazard: own interruption records, or the Advisor's band, which alone is a wide prior and is said to be one. A band
+speaks of a month and a whole region, so it raises a level and never makes one: with no sign of the pool itself the
+level is `unknown`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tools.cloud import Clock, CloudReader
-from tools.errors import AccessDenied, Rejected
+from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.errors import AccessDenied, Rejected, Throttled
 from tools.market.pricebook import PriceBook, read_price_book
 from tools.market.subject import named_fleet
-from tools.records import CapacityPool, Evidence, Fleet, FleetRisk, Name, PlacementScore, RiskLevel, RiskScore
+from tools.records import (
+    AdvisorBand,
+    CapacityPool,
+    Evidence,
+    Fleet,
+    FleetRisk,
+    Hazard,
+    Name,
+    PlacementScore,
+    PoolSignal,
+    RiskLevel,
+    RiskScore,
+)
+from tools.risk.hazard import BAND_FACT, is_own
+from tools.risk.knowledge import SIGNAL_IAM, Known, read_knowledge
 from tools.risk.rates import ObservedInterruptions, RateInterval, interruption_rate
 from tools.tool import tool
 
@@ -36,7 +52,12 @@ ENOUGH_TYPES = 6
 """AWS advises as many types as the work can run on; policies commonly ask for six"""
 MUCH_RISK_PER_100_H, SOME_RISK_PER_100_H = 0.44, 0.084
 """interruptions per 100 instance-hours that make a day's loss 10 % and 2 % likely"""
-_LEVELS: tuple[RiskLevel, ...] = ("low", "medium", "high")
+MUCH_INTERRUPTED_BAND = 3
+"""15 % of instances and more in a month"""
+MOSTLY_BAND = "interruption rate, mostly the Advisor's band"
+JUST_NOW = timedelta(minutes=30)
+"""an interruption so long ago says that the pool is being emptied now"""
+LEVELS: tuple[RiskLevel, ...] = ("low", "medium", "high")
 
 Pool = tuple[str, str]
 """(instance type, zone name)"""
@@ -44,10 +65,14 @@ Pool = tuple[str, str]
 
 @dataclass(frozen=True)
 class Sign:
-    """One fact and how hard it presses: 0 calm, 1 some, 2 much."""
+    """One fact and how hard it presses: 0 calm, 1 some, 2 much.
+
+    of_pool  False: it speaks of more than this pool, and alone makes no level
+    """
 
     pressure: int
     evidence: Evidence
+    of_pool: bool = True
 
 
 def pool_level(
@@ -56,9 +81,10 @@ def pool_level(
     book: PriceBook,
     placement: Sequence[PlacementScore] = (),
     observed: ObservedInterruptions | None = None,
+    known: Known | None = None,
 ) -> RiskLevel:
     """Level of one pool: its hardest sign, raised when two press; `unknown` without any."""
-    return score_pool(instance_type, zone, book, placement, observed).level
+    return score_pool(instance_type, zone, book, placement, observed, known).level
 
 
 def fleet_level(pools: Mapping[Pool, int], book: PriceBook, placement: Sequence[PlacementScore] = ()) -> RiskLevel:
@@ -81,9 +107,9 @@ def combine(pools: Mapping[Pool, int], levels: Mapping[Pool, RiskLevel]) -> Risk
     weighty = weighty or list(levels.values())
     if "high" not in weighty and "unknown" in weighty:
         return "unknown"
-    worst = max(_LEVELS.index(level) for level in weighty if level != "unknown")
+    worst = max(LEVELS.index(level) for level in weighty if level != "unknown")
     raised = worst + (total > 1 and max(pools.values()) >= LARGE_SHARE * total)
-    return _LEVELS[min(raised, len(_LEVELS) - 1)]
+    return LEVELS[min(raised, len(LEVELS) - 1)]
 
 
 def score_pool(
@@ -92,11 +118,13 @@ def score_pool(
     book: PriceBook,
     placement: Sequence[PlacementScore] = (),
     observed: ObservedInterruptions | None = None,
+    known: Known | None = None,
 ) -> RiskScore:
     """One pool with its evidence.
 
     zone      name or id
-    observed  own EC2-initiated interruptions and instance-hours of this pool
+    observed  own EC2-initiated interruptions and instance-hours of this pool, where no `known` has its hazard
+    known     its Advisor band, hazard and the signals of the last day
     """
     prices = book.pool(instance_type, zone)
     pool = prices.pool if prices else CapacityPool(instance_type=instance_type, zone_name=zone)
@@ -105,26 +133,85 @@ def score_pool(
     signs += scored or ()
     if scored is None:
         missing.append("a placement score of three or more types")
-    rate = interruption_rate(observed) if observed else None
-    if rate is None:
-        missing += ["own interruption records of this pool", "Spot Advisor band"]
-    else:
-        signs += (_rate_sign(rate, book.as_of),)
+    more, rate, unknown = _known_signs(known, book) if known else _observed_signs(observed, book)
+    signs += more
     return RiskScore(
         pool=pool,
         level=_level(signs),
-        interruptions_per_100_hours=rate.per_100_hours if rate else None,
-        low=rate.low if rate else None,
-        high=rate.high if rate else None,
+        interruptions_per_100_hours=rate[1] if rate else None,
+        low=rate[0] if rate else None,
+        high=rate[2] if rate else None,
         evidence=tuple(s.evidence for s in signs),
-        missing=tuple(missing),
+        missing=(*missing, *unknown),
     )
 
 
 def _level(signs: Sequence[Sign]) -> RiskLevel:
-    if not signs:
+    if not any(s.of_pool for s in signs):
         return "unknown"
-    return _LEVELS[min(sum(s.pressure for s in signs), 2)]
+    return LEVELS[min(sum(s.pressure for s in signs), 2)]
+
+
+_Rate = tuple[float, float, float]
+"""low, mean, high: interruptions per 100 instance-hours"""
+
+
+def _observed_signs(
+    observed: ObservedInterruptions | None, book: PriceBook
+) -> tuple[tuple[Sign, ...], _Rate | None, tuple[str, ...]]:
+    rate = interruption_rate(observed) if observed else None
+    if rate is None:
+        return (), None, ("own interruption records of this pool", "Spot Advisor band")
+    return (_rate_sign(rate, book.as_of),), (rate.low, rate.per_100_hours, rate.high), ()
+
+
+def _known_signs(known: Known, book: PriceBook) -> tuple[tuple[Sign, ...], _Rate | None, tuple[str, ...]]:
+    signs = (*_band_signs(known.band), *_signal_signs(known.signals, book.as_of))
+    hazard = known.hazard
+    if hazard is None:
+        return signs, None, ("own interruption records of this pool",)
+    if hazard.per_100_hours is None or hazard.low is None or hazard.high is None:
+        return signs, None, hazard.missing
+    rate = (hazard.low, hazard.per_100_hours, hazard.high)
+    return (*signs, *_hazard_signs(hazard, rate, book.as_of)), rate, hazard.missing
+
+
+def _band_signs(band: AdvisorBand | None) -> tuple[Sign, ...]:
+    if band is None:
+        return ()
+    value = f"{band.label} of {band.region}, as of {band.as_of:%Y-%m-%d} ({band.meaning})"
+    evidence = Evidence(fact=BAND_FACT, value=value, source=band.source, as_of=band.as_of)
+    return (Sign(int(band.band >= MUCH_INTERRUPTED_BAND), evidence, of_pool=False),)
+
+
+def _hazard_signs(hazard: Hazard, rate: _Rate, as_of: datetime | None) -> tuple[Sign, ...]:
+    """The rate presses where our own records stand behind it: a band alone has pressed already."""
+    own = is_own(hazard)
+    pressure = _grade(rate[1], SOME_RISK_PER_100_H, MUCH_RISK_PER_100_H) if own else 0
+    seen = hazard.exposure
+    hours = f"{seen.interruptions} in {seen.instance_hours:,.0f} own instance-hours: " if seen else ""
+    value = f"{hours}{rate[1]:.2f} per 100 h (90 %: {rate[0]:.2f}–{rate[2]:.2f}); prior: {hazard.prior}"
+    fact = "own interruptions" if own else MOSTLY_BAND
+    return (Sign(pressure, Evidence(fact=fact, value=value, source="hazard of the pool", as_of=as_of), of_pool=own),)
+
+
+def _signal_signs(signals: Sequence[PoolSignal], now: datetime | None) -> tuple[Sign, ...]:
+    """What EC2 did in the pool within a day. Launches that were granted are no sign of calm: they were few or many."""
+    found = []
+    for kind, what in (
+        ("interruption", "instances of ours taken"),
+        ("rebalance", "rebalance recommendations"),
+        ("refusal", "launches refused for want of capacity"),
+    ):
+        of_kind = [s for s in signals if s.kind == kind]
+        if not of_kind:
+            continue
+        last = max(s.at for s in of_kind)
+        burning = kind == "interruption" and now is not None and now - last <= JUST_NOW
+        value = f"{len(of_kind)} in the last day, the last at {last:%H:%M}Z"
+        evidence = Evidence(fact=what, value=value, source=of_kind[-1].source, as_of=last)
+        found.append(Sign(1 + burning, evidence))
+    return tuple(found)
 
 
 def _price_signs(instance_type: str, zone: str, book: PriceBook) -> tuple[tuple[Sign, ...], list[str]]:
@@ -164,8 +251,8 @@ def _sign(pressure: int, fact: str, value: str, book: PriceBook) -> Sign:
     return Sign(pressure, Evidence(fact=fact, value=value, source=book.source, as_of=book.as_of))
 
 
-def _placement_sign(pool: CapacityPool, placement: Sequence[PlacementScore]) -> tuple[Sign, ...] | None:
-    """None when no score speaks for the pool's zone."""
+def placed(pool: CapacityPool, placement: Sequence[PlacementScore]) -> PlacementScore | None:
+    """The score that speaks for the pool's zone, else for the region; None where none does, or too few types were."""
     found = [
         s
         for s in placement
@@ -173,9 +260,13 @@ def _placement_sign(pool: CapacityPool, placement: Sequence[PlacementScore]) -> 
         and s.zone_id in (None, pool.zone_id)
         and len(s.instance_types) >= TYPES_FOR_A_SCORE
     ]
-    if not found:
+    return min(found, key=lambda s: (s.zone_id is None, s.score), default=None)
+
+
+def _placement_sign(pool: CapacityPool, placement: Sequence[PlacementScore]) -> tuple[Sign, ...] | None:
+    score = placed(pool, placement)
+    if score is None:
         return None
-    score = min(found, key=lambda s: (s.zone_id is None, s.score))
     value = f"{score.score} of 10 for {score.target_capacity} now (chance of a launch, not interruption risk)"
     evidence = Evidence(fact="placement score", value=value, source=score.source, as_of=score.as_of)
     return (Sign(int(score.score <= SCARCE_PLACEMENT), evidence),)
@@ -198,28 +289,32 @@ def _rate_sign(rate: RateInterval, as_of: datetime | None) -> Sign:
         "ec2:DescribeSpotPriceHistory",
         "ec2:GetSpotPlacementScores",
         "pricing:GetProducts",
+        *(a for a in SIGNAL_IAM if a not in ("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeFleets")),
     ),
     example={"fleet": "ml-train"},
 )
-def score_risk(reader: CloudReader, clock: Clock, fleet: Name) -> FleetRisk:
+def score_risk(reader: CloudReader, clock: Clock, archive: Archive, advisor: AdvisorReader, fleet: Name) -> FleetRisk:
     """How likely a fleet's spot pools look to be taken, how concentrated it is, and what would make it safer.
 
+    Signs: prices, placement scores, the Advisor's band, own records of the archive, EC2's signals of the last day.
     Raises  NotFound: no such fleet; CloudError
     """
     found = named_fleet(reader, fleet)
     book = read_price_book(reader, clock, sorted({*found.instance_types, *(i.instance_type for i in found.spot)}))
-    unread = list(book.missing)
-    placement = _placement(reader, found, unread)
-    return fleet_risk(found, book, placement, now=clock.now(), unread=unread)
+    knowledge = read_knowledge(reader, archive, advisor, now=clock.now())
+    unread = [*book.missing, *knowledge.missing]
+    placement = read_placement(reader, found, unread)
+    known = {(i.instance_type, i.zone_name): knowledge.of(i.pool) for i in found.spot}
+    return fleet_risk(found, book, placement, now=clock.now(), unread=unread, known=known)
 
 
-def _placement(reader: CloudReader, fleet: Fleet, unread: list[str]) -> tuple[PlacementScore, ...]:
+def read_placement(reader: CloudReader, fleet: Fleet, unread: list[str]) -> tuple[PlacementScore, ...]:
     """Not asked for fewer than three types: the answer would say nothing, and new questions are rationed by EC2."""
     if len(fleet.instance_types) < TYPES_FOR_A_SCORE:
         return ()
     try:
         return reader.placement_scores(fleet.instance_types, target_capacity=max(1, fleet.desired_capacity))
-    except (AccessDenied, Rejected) as refused:
+    except (AccessDenied, Rejected, Throttled) as refused:
         unread.append(f"placement scores: {refused.message}")
         return ()
 
@@ -232,15 +327,17 @@ def fleet_risk(
     now: datetime,
     observed: Mapping[Pool, ObservedInterruptions] | None = None,
     unread: Sequence[str] = (),
+    known: Mapping[Pool, Known] | None = None,
 ) -> FleetRisk:
     """The whole answer from what was read; pools with most spot instances first.
 
     observed  own records by (instance type, zone name)
     unread    what could not be read, in words: every pool says that it misses it
+    known     bands, hazards and signals by (instance type, zone name)
     """
     counts = Counter((i.instance_type, i.zone_name) for i in fleet.spot)
-    records = observed or {}
-    scores = {pool: score_pool(*pool, book, placement, records.get(pool)) for pool in counts}
+    records, more = observed or {}, known or {}
+    scores = {pool: score_pool(*pool, book, placement, records.get(pool), more.get(pool)) for pool in counts}
     ordered = sorted(counts, key=lambda pool: (-counts[pool], pool))
     largest = max(counts.values()) / counts.total() if counts else None
     return FleetRisk(
@@ -250,8 +347,19 @@ def fleet_risk(
         largest_pool_share=largest,
         advice=_advice(fleet, counts),
         as_of=now,
-        source=f"{book.source}, EC2 GetSpotPlacementScores" if placement else book.source,
+        source=_source(book, placement, more.values()),
     )
+
+
+def _source(book: PriceBook, placement: Sequence[PlacementScore], known: Collection[Known]) -> str:
+    parts = [book.source]
+    if placement:
+        parts.append("EC2 GetSpotPlacementScores")
+    if any(k.band for k in known):
+        parts.append("Spot Instance Advisor")
+    if any(k.signals or (k.hazard and k.hazard.exposure) for k in known):
+        parts.append("own records")
+    return ", ".join(parts)[:255]
 
 
 def _advice(fleet: Fleet, counts: Counter[Pool]) -> tuple[str, ...]:

@@ -1,0 +1,232 @@
+"""assess_instances: every spot instance of a fleet, how likely it is to be taken, what that would cost, what to do."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.errors import AccessDenied, DataError, NotFound, Rejected
+from tools.market.pricebook import PriceBook, read_price_book
+from tools.market.subject import named_fleet
+from tools.records import (
+    AdvisorBand,
+    CapacityPool,
+    Evidence,
+    Exposure,
+    Fleet,
+    FleetInstanceRisk,
+    GuideRisk,
+    Hazard,
+    Instance,
+    InstanceRisk,
+    Interruption,
+    Name,
+    PlacementScore,
+    PoolSignal,
+    RiskLevel,
+    RiskScore,
+)
+from tools.recovery.checkpoints import checkpoint_store, stored
+from tools.risk.advice import Pressed, recommend
+from tools.risk.guide import assess_interruption_risk
+from tools.risk.hazard import StateForecaster, pool_forecast
+from tools.risk.knowledge import SIGNAL_IAM, Knowledge, read_forecaster, read_knowledge
+from tools.risk.score import read_placement, score_pool
+from tools.tool import tool
+
+HORIZONS_MINUTES = (60.0, 360.0, 1440.0)
+_ORDER: dict[RiskLevel, int] = {"high": 0, "medium": 1, "unknown": 2, "low": 3}
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The newest whole checkpoint of a fleet's job.
+
+    at    when it was saved; None = there is none, or it could not be read
+    says  in words, where `at` is None
+    """
+
+    at: datetime | None
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """Everything that was read for one fleet."""
+
+    fleet: Fleet
+    archive: Archive
+    book: PriceBook
+    placement: tuple[PlacementScore, ...]
+    knowledge: Knowledge
+    forecaster: StateForecaster | None
+    saved: Saved
+    missing: tuple[str, ...]
+
+
+@tool(
+    effect="read",
+    iam=(
+        *SIGNAL_IAM,
+        "ec2:DescribeAvailabilityZones",
+        "ec2:DescribeSpotPriceHistory",
+        "ec2:GetSpotPlacementScores",
+        "pricing:GetProducts",
+        "s3:GetObject",
+        "s3:ListBucket",
+    ),
+    example={"fleet": "ml-train"},
+)
+def assess_instances(
+    reader: CloudReader, clock: Clock, archive: Archive, advisor: AdvisorReader, fleet: Name
+) -> FleetInstanceRisk:
+    """Each spot instance of a fleet: risk with evidence, work not saved yet, and typed actions to propose.
+
+    Age is no risk: it counts only as work that is not saved. A signal for the very instance outweighs its pool.
+    Raises  NotFound: no such fleet; CloudError
+    """
+    found = named_fleet(reader, fleet)
+    now = clock.now()
+    types = sorted({*found.instance_types, *(i.instance_type for i in found.spot)})
+    book = read_price_book(reader, clock, types)
+    knowledge = read_knowledge(reader, archive, advisor, now=now, with_pattern=True)
+    missing = [*book.missing, *knowledge.missing]
+    placement = read_placement(reader, found, missing)
+    saved = _newest_saved(reader, found) if found.spot else Saved(None, "no spot instance")
+    forecaster = read_forecaster(missing)
+    sight = _Sight(found, archive, book, placement, knowledge, forecaster, saved, tuple(missing))
+    return FleetInstanceRisk(
+        fleet=found.ref, name=found.name, instances=assessed(sight), as_of=now, source=_source(sight)
+    )
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """One pool, weighed once for all instances in it."""
+
+    score: RiskScore
+    hazard: Hazard
+    within: tuple[Interruption, ...]
+
+
+def _weighed(pool: CapacityPool, zone_name: str, sight: _Sight) -> _Weighed:
+    knowledge = sight.knowledge
+    hazard = knowledge.hazard(pool)
+    within = pool_forecast(
+        sight.archive,
+        sight.forecaster,
+        pool,
+        hazard,
+        region=knowledge.region,
+        horizons_minutes=HORIZONS_MINUTES,
+        now=knowledge.now,
+        pattern=knowledge.pattern,
+    )
+    score = score_pool(pool.instance_type, zone_name, sight.book, sight.placement, known=knowledge.of(pool))
+    return _Weighed(score, hazard, within)
+
+
+def assessed(sight: _Sight) -> tuple[InstanceRisk, ...]:
+    """Instances, the most pressed first: by level, then by what would be lost."""
+    spot = sight.fleet.spot
+    pools = {(i.instance_type, i.zone_name): i.pool for i in spot}
+    weighed = {key: _weighed(pool, key[1], sight) for key, pool in pools.items()}
+    own = defaultdict(list)
+    for signal in sight.knowledge.signals:
+        own[signal.instance_id].append(signal)
+    pressed = []
+    for i in spot:
+        mine = tuple(s for s in own[i.instance_id] if s.at >= i.launched_at)
+        level = level_of(weighed[i.instance_type, i.zone_name].score.level, mine)
+        pressed.append(Pressed(i, level, mine, unsaved_minutes(i, sight.saved, now=sight.knowledge.now)))
+    high = tuple(p.instance for p in pressed if p.level == "high")
+    rows = [_row(p, weighed[p.instance.instance_type, p.instance.zone_name], high, sight) for p in pressed]
+    return tuple(sorted(rows, key=lambda r: (_ORDER[r.level], -(r.unsaved_minutes or 0.0), r.instance_id)))
+
+
+def level_of(pool: RiskLevel, own: tuple[PoolSignal, ...]) -> RiskLevel:
+    """The pool's level; high once EC2 spoke of this very instance: an interruption is an order, and a rebalance
+    recommendation is EC2's own word for «elevated risk».
+    """
+    return "high" if any(s.kind in ("interruption", "rebalance") for s in own) else pool
+
+
+def unsaved_minutes(instance: Instance, saved: Saved, *, now: datetime) -> float | None:
+    """Work that an interruption would cost: since the newest whole checkpoint, at most since it was launched.
+
+    None where no whole checkpoint is known.
+    """
+    if saved.at is None:
+        return None
+    return max((now - max(saved.at, instance.launched_at)) / timedelta(minutes=1), 0.0)
+
+
+def _row(pressed: Pressed, weighed: _Weighed, high: tuple[Instance, ...], sight: _Sight) -> InstanceRisk:
+    i, score = pressed.instance, weighed.score
+    told = {e.fact for e in score.evidence}
+    more = (e for e in weighed.hazard.evidence if e.fact not in told)
+    missing = (*score.missing, *sight.missing, *((sight.saved.says,) if sight.saved.says else ()))
+    return InstanceRisk(
+        instance_id=i.instance_id,
+        pool=i.pool,
+        level=pressed.level,
+        within=weighed.within,
+        unsaved_minutes=pressed.unsaved_minutes,
+        evidence=(*_own_evidence(pressed), *score.evidence, *more),
+        missing=tuple(dict.fromkeys(missing)),
+        recommended=recommend(pressed, sight.fleet, high=high, now=sight.knowledge.now),
+        guide=_guide(i, sight),
+    )
+
+
+def _own_evidence(pressed: Pressed) -> tuple[Evidence, ...]:
+    words = {"interruption": "EC2 takes this instance", "rebalance": "EC2 recommends to rebalance this instance"}
+    return tuple(
+        Evidence(fact=words[s.kind], value=f"at {s.at:%H:%M:%S}Z", source=s.source, as_of=s.at)
+        for s in pressed.own
+        if s.kind in words
+    )
+
+
+def _guide(instance: Instance, sight: _Sight) -> GuideRisk:
+    """The guides' number from what we know; what we do not know is left to their defaults, as they do."""
+    prices = sight.book.pool(instance.instance_type, instance.zone_name)
+    now, pool = sight.knowledge.now, instance.pool
+    metrics = {"instance_age_hours": (now - instance.launched_at) / timedelta(hours=1)}
+    if prices is not None and prices.volatility is not None:
+        metrics["price_volatility"] = prices.volatility
+    granted = _granted_share(sight.knowledge.exposure(pool))
+    if granted is not None:
+        metrics["availability_trend"] = granted
+    band: AdvisorBand | None = sight.knowledge.bands.get(instance.instance_type)
+    if band is not None:
+        metrics["region_interruption_rate"] = (band.low_share + band.high_share) / 2
+    return assess_interruption_risk(metrics)
+
+
+def _granted_share(exposure: Exposure | None) -> float | None:
+    asked = exposure.launches + exposure.refusals if exposure else 0
+    return exposure.launches / asked if exposure and asked else None
+
+
+def _newest_saved(reader: CloudReader, fleet: Fleet) -> Saved:
+    store = checkpoint_store(fleet)
+    if store is None:
+        return Saved(None, "a checkpoint store: the fleet names none, so what an interruption would cost is unknown")
+    try:
+        found = stored(reader, *store)
+    except (AccessDenied, NotFound, Rejected, DataError) as error:
+        return Saved(None, f"checkpoints of the job: {error.message}")
+    whole = next((c for c in found if c.whole and c.manifest), None)
+    if whole is None or whole.manifest is None:
+        return Saved(None, f"a whole checkpoint: there is none among {len(found)} in s3://{store[0]}/{store[1]}")
+    return Saved(whole.manifest.saved_at)
+
+
+def _source(sight: _Sight) -> str:
+    parts = [sight.fleet.source, sight.book.source]
+    if sight.knowledge.bands:
+        parts.append("Spot Instance Advisor")
+    if sight.knowledge.exposures or sight.knowledge.signals:
+        parts.append("own records")
+    return ", ".join(parts)[:255]
