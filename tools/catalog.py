@@ -1,12 +1,17 @@
 """The whole menu on one page: what a model may call. A new tool is one file and one line here."""
 
 from tools.audit import search_audit
+from tools.choice.opportunities import analyze_spot_opportunities
+from tools.choice.scan import scan_market
 from tools.fleets.change import change_fleet, preview_change
 from tools.fleets.describe import describe_fleet, list_fleets
 from tools.fleets.replace import replace_instances
 from tools.market.analyze import analyze_prices
 from tools.money.costs import report_costs
+from tools.monitor.watch import watch_fleets
 from tools.recovery.checkpoints import list_checkpoints, restore_checkpoint
+from tools.risk.instances import assess_instances
+from tools.risk.outlook import forecast_interruptions
 from tools.risk.score import score_risk
 from tools.tool import Tool
 
@@ -16,6 +21,11 @@ CATALOG: tuple[Tool, ...] = (
     describe_fleet,
     analyze_prices,
     score_risk,
+    forecast_interruptions,
+    assess_instances,
+    analyze_spot_opportunities,
+    scan_market,
+    watch_fleets,
     report_costs,
     preview_change,
     list_checkpoints,

@@ -26,18 +26,19 @@ COMMANDS = {
     "demo": ("demo", "The same on a simulated account: no AWS account, no API key"),
     "doctor": ("doctor", "Check credentials, prices, model, journal; --iam prints least-privilege policies"),
     "fleets": ("fleets", "Inventory: mix, pools, dollars per hour, risk"),
-    "market": ("market", "Spot prices and interruption risk"),
+    "market": ("market", "Spot prices, interruption risk, and which capacity to choose"),
     "plan": ("plan", "Preview a change, judge it, save it"),
     "apply": ("apply", "Carry out a plan or an approved proposal, once"),
     "approve": ("approve", "List what waits for a person; approve or deny it"),
     "run": ("run", "Work alone under the policy's limits; handle interruptions"),
     "audit": ("audit", "Read the audit log; prove that it is whole"),
+    "backtest": ("backtest", "Forecasts on past traces against what came: Brier, skill, AUC, calibration"),
     "policy": ("policy", "Write, check, explain and try policies"),
 }
 EXIT_USAGE, EXIT_INTERRUPTED = 64, 130
 _STDOUT_ERRORS = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}
 _FLAGS = {"--json", "--no-color", "--no-input", "-q", "--quiet", "-v", "--verbose", "--ascii"}
-_OPTIONS = {"--profile", "--region", "--config", "--db", "--policy"}
+_OPTIONS = {"--profile", "--region", "--config", "--db", "--policy", "--archive", "--advisor"}
 
 
 class Commands(TyperGroup):
@@ -70,6 +71,8 @@ def front_door(
     config: Annotated[str | None, typer.Option(help="settings file instead of ./spotwarden.toml")] = None,
     db: Annotated[str | None, typer.Option(help="journal (SQLite); default in $XDG_STATE_HOME/spotwarden")] = None,
     policy: Annotated[str | None, typer.Option(help="policy file; without one, nothing is ever changed")] = None,
+    archive: Annotated[str | None, typer.Option(help="prices and samples seen (SQLite); default beside --db")] = None,
+    advisor: Annotated[str | None, typer.Option(help="Spot Advisor bands from a file; default AWS's own")] = None,
     json_: Annotated[bool | None, typer.Option("--json", help="one JSON document on stdout")] = None,
     no_color: Annotated[bool, typer.Option("--no-color", help="no colours (also NO_COLOR)")] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="never ask; an approval needed is exit 4")] = False,
@@ -88,6 +91,7 @@ def front_door(
         print(f"spotwarden {__version__}")
         raise typer.Exit
     flags = {"profile": profile, "region": region, "config": config, "db": db, "policy": policy, "json": json_}
+    flags |= {"archive": archive, "advisor": advisor}
     ctx.obj = read_settings(
         flags
         | {"ascii": ascii_, "color": False if no_color else None, "input": False if no_input else None}

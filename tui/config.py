@@ -33,7 +33,12 @@ _FILE_KEYS = (
     "ascii",
     "actor",
     "queue",
+    "archive",
+    "advisor",
 )
+
+
+_FILE_TABLES = ("monitor",)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     endpoint_url: str | None = None
     queue: str | None = None
+    archive: str | None = None
+    advisor: str | None = None
+    """where the Spot Advisor's bands come from: a file or an https address; None = AWS's own"""
+    monitor: Mapping[str, Any] = field(default_factory=dict)
+    """thresholds of alerts by name: tools.monitor.settings.MonitorSettings"""
     lang: str | None = None
     actor: str = "person"
     """who acts, for approvals and the audit: SPOTWARDEN_ACTOR, else the login name"""
@@ -71,6 +81,11 @@ class Settings:
     def kill_switch(self) -> Path:
         """The file whose existence stops every change: `spotwarden run --stop` makes it."""
         return self.state_dir / "STOP"
+
+    @property
+    def archive_file(self) -> Path:
+        """Prices, samples and events that were seen, kept beside the journal unless a setting names a file."""
+        return Path(self.archive).expanduser() if self.archive else self.db.with_suffix(".archive.db")
 
     def price(self, key: str) -> Decimal | None:
         """One of the model's prices, USD per million tokens. Raises UsageError: not a number of 0 or more."""
@@ -180,11 +195,15 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error.strerror}", hint="name a file that exists with --config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}", hint="see docs/configuration.md for an example") from None
-    unknown = sorted(set(document) - set(_FILE_KEYS))
+    known = (*_FILE_KEYS, *_FILE_TABLES)
+    unknown = sorted(set(document) - set(known))
     if unknown:
-        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="known keys: " + ", ".join(_FILE_KEYS))
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="known keys: " + ", ".join(known))
     for key, value in document.items():
-        if not isinstance(value, bool if key == "ascii" else str):
+        if key in _FILE_TABLES:
+            if not isinstance(value, dict):
+                raise UsageError(f"{path}: {key} is {value!r}, not a table", hint=f"write [{key}] and its keys below")
+        elif not isinstance(value, bool if key == "ascii" else str):
             wanted = "true or false" if key == "ascii" else "text in quotes"
             raise UsageError(f"{path}: {key} is {value!r}, not {wanted}", hint=f"write {key} = …, {wanted}")
     return document

@@ -12,9 +12,13 @@ from tools.records import (
     Fleet,
     FleetRisk,
     Intent,
+    InterruptionForecast,
     Inventory,
+    OpportunityAnalysis,
     Outcome,
+    PoolSignal,
     PriceAnalysis,
+    Watch,
 )
 
 
@@ -119,6 +123,18 @@ class House(Protocol):
     def prices(self, fleet: str) -> PriceAnalysis: ...
 
     def risk(self, fleet: str) -> FleetRisk: ...
+
+    def signals(self) -> Sequence[PoolSignal]:
+        """What EC2 did in the pools of our fleets in the last week, oldest first, each event once."""
+        ...
+
+    def forecast(self, fleet: str) -> InterruptionForecast: ...
+
+    def choice(self, fleet: str) -> OpportunityAnalysis:
+        """The pools of the fleet's instance types side by side, for a day of work."""
+        ...
+
+    def watch(self) -> Watch: ...
 
     def costs(self) -> CostReport: ...
 

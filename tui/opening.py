@@ -8,13 +8,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from tools.errors import PolicyError, SpotError, Unreachable, UsageError
+from tools.errors import AccessDenied, PolicyError, Rejected, SpotError, Throttled, Unreachable, UsageError
 from tui.config import Settings
 from tui.kill_switch import is_on, put_on, take_off
 
@@ -27,10 +27,24 @@ if TYPE_CHECKING:
     from agent.session import Session
     from policies.document import Policy
     from policies.records import Mode
+    from tools.archive.archive import OpenArchive
     from tools.aws.session import AwsAccount
-    from tools.cloud import Clock, Desk, NoticeQueue
-    from tools.records import AuditEntry, CostReport, Fleet, FleetRisk, Inventory, PriceAnalysis
+    from tools.cloud import AdvisorReader, Clock, Desk, NoticeQueue
+    from tools.monitor.settings import MonitorSettings
+    from tools.records import (
+        AuditEntry,
+        CostReport,
+        Fleet,
+        FleetRisk,
+        InterruptionForecast,
+        Inventory,
+        OpportunityAnalysis,
+        PoolSignal,
+        PriceAnalysis,
+        Watch,
+    )
     from tools.simulation.client import SimulatedAccount
+    from tools.tool import Tool
 
 # what the simulated account accepts: no real key ever goes there
 _SIMULATED_KEYS = ("AKIASIMULATED0000000", "simulated")
@@ -139,7 +153,53 @@ class House:
     def desk(self) -> "Desk":
         from tools.cloud import Desk
 
-        return Desk(reader=self.account.reader, clock=self.clock, audit=self.journal)
+        return Desk(
+            reader=self.account.reader,
+            clock=self.clock,
+            audit=self.journal,
+            archive=self.archive,
+            advisor=self.advisor,
+        )
+
+    @cached_property
+    def archive(self) -> "OpenArchive":
+        """What was seen of the market and the fleets; one that cannot be opened keeps nothing, and says why."""
+        from tools.archive.archive import open_archive
+
+        return open_archive(self.settings.archive_file, clock=self.clock)
+
+    @cached_property
+    def advisor(self) -> "AdvisorReader":
+        """Raises DataError: the file that was named is no Advisor's."""
+        from tools.market.advisor import SpotAdvisor
+
+        simulated = self.simulation.advisor_url if self.simulation else None
+        source = SpotAdvisor(
+            self.settings.advisor or simulated,
+            cache=None if simulated else self.settings.state_dir / "spot-advisor.json",
+            clock=self.clock,
+        )
+        if self.settings.advisor:
+            source.check()  # somebody named it: a wrong one is an error, not a gap
+        return source
+
+    @cached_property
+    def monitoring(self) -> "MonitorSettings":
+        """When something becomes an alert. Raises UsageError: the settings file names what is not a threshold."""
+        from pydantic import ValidationError
+
+        from tools.monitor.settings import MonitorSettings
+        from tools.tool import explain
+
+        try:
+            return MonitorSettings.model_validate(dict(self.settings.monitor))
+        except ValidationError as error:
+            known = ", ".join(MonitorSettings.model_fields)
+            raise UsageError(f"[monitor]: {explain(error)}", hint=f"the thresholds are {known}") from None
+
+    def ask(self, tool: "Tool", **arguments: object) -> Any:
+        """One read tool's answer for these arguments, checked as a model's would be."""
+        return tool.call(self.desk, tool.validate(arguments))
 
     @cached_property
     def actuation(self) -> "Actuation":
@@ -207,7 +267,8 @@ class House:
 
     def warm(self) -> None:
         """Open every part now, on this thread: afterwards threads only share what is there."""
-        _ = (self.journal, self.account, self.actuation, self.model, self.desk, self._session, self._identity)
+        _ = (self.journal, self.account, self.actuation, self.archive, self.model)
+        _ = (self.desk, self._session, self._identity)
 
     # what the screens ask
 
@@ -248,7 +309,8 @@ class House:
     def inventory(self) -> "Inventory":
         from tools.fleets.describe import list_fleets
 
-        return list_fleets.run(reader=self.account.reader, clock=self.clock)  # type: ignore[return-value]
+        found: Inventory = self.ask(list_fleets)
+        return found
 
     def fleet(self, name: str) -> "Fleet":
         from tools.fleets.find import find_fleet
@@ -258,17 +320,52 @@ class House:
     def prices(self, fleet: str) -> "PriceAnalysis":
         from tools.market.analyze import analyze_prices
 
-        return analyze_prices.run(reader=self.account.reader, clock=self.clock, fleet=fleet, window_hours=24 * 7)  # type: ignore[return-value]
+        found: PriceAnalysis = self.ask(analyze_prices, fleet=fleet, window_hours=24 * 7)
+        return found
 
     def risk(self, fleet: str) -> "FleetRisk":
         from tools.risk.score import score_risk
 
-        return score_risk.run(reader=self.account.reader, clock=self.clock, fleet=fleet)  # type: ignore[return-value]
+        found: FleetRisk = self.ask(score_risk, fleet=fleet)
+        return found
+
+    def signals(self, *, hours: float = 24 * 7) -> "tuple[PoolSignal, ...]":
+        """What EC2 did in the pools of our fleets: from the archive, and what AWS itself remembers and lets us read."""
+        from tools.risk.knowledge import seen_once
+
+        now, reader = self.clock.now(), self.account.reader
+        since = now - timedelta(hours=hours)
+        kept = self.archive.signals(region=reader.account().region, since=since)
+        try:
+            told = reader.pool_signals(since=since)
+        except (AccessDenied, Rejected, Throttled):
+            told = ()
+        return seen_once((*kept, *told), since=since, until=now)
+
+    def forecast(self, fleet: str) -> "InterruptionForecast":
+        from tools.risk.outlook import forecast_interruptions
+
+        found: InterruptionForecast = self.ask(forecast_interruptions, subject=fleet)
+        return found
+
+    def choice(self, fleet: str) -> "OpportunityAnalysis":
+        from tools.choice.opportunities import compare
+        from tools.choice.survey import Doors
+
+        desk = self.desk
+        return compare(Doors(desk.reader, desk.clock, desk.archive, desk.advisor), (fleet,), horizon_hours=24)
+
+    def watch(self) -> "Watch":
+        """Newest sample of every fleet, and the alerts."""
+        from tools.monitor.watch import watch
+
+        return watch(self.clock, self.account.reader, self.archive, self.monitoring)
 
     def costs(self) -> "CostReport":
         from tools.money.costs import report_costs
 
-        return report_costs.run(reader=self.account.reader, clock=self.clock)  # type: ignore[return-value]
+        found: CostReport = self.ask(report_costs)
+        return found
 
     def proposals(self) -> "tuple[SavedProposal, ...]":
         return self.journal.proposals(limit=100)
@@ -340,7 +437,7 @@ class House:
 
     def close(self) -> None:
         """Close what was opened, the session first and the account last."""
-        for part in ("_session", "journal", "account"):
+        for part in ("_session", "journal", "archive", "account"):
             opened = self.__dict__.pop(part, None)
             if opened is not None:
                 opened.close()

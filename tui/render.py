@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.journal.records import SavedProposal
 from policies.records import Decision, Proposal
-from tools.records import CostReport, Fleet, HourlyCost, Inventory, Outcome
+from tools.records import Alert, CostReport, Fleet, HourlyCost, Inventory, Outcome, Watch
 from tui.output import plain, table
 
 
@@ -20,6 +20,11 @@ def usd(amount: Decimal | None, *, digits: int = 2, sign: bool = False) -> str:
 
 def share(value: float | None) -> str:
     return "unknown" if value is None else f"{value * 100:.0f} %"
+
+
+def counted(number: int, noun: str) -> str:
+    """1 fleet, 2 fleets."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def proposal_lines(proposal: Proposal, decision: Decision) -> Iterator[str]:
@@ -99,6 +104,31 @@ def fleet_lines(fleet: Fleet) -> Iterator[str]:
         "\n", "\n  "
     )
     yield f"  as of {fleet.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(fleet.source)}"
+
+
+def alert_line(alert: Alert) -> str:
+    """critical · capacity · asg/batch: what is wrong · since when, or when it was over."""
+    when = f"since {alert.raised_at:%Y-%m-%d %H:%MZ}"
+    if alert.cleared_at is not None:
+        when = f"over since {alert.cleared_at:%Y-%m-%d %H:%MZ}"
+    return f"{alert.severity} · {alert.kind} · {plain(alert.message)} · {when}"
+
+
+def watch_lines(seen: Watch) -> Iterator[str]:
+    """The alerts, and how every fleet stood when it was looked at last."""
+    yield from (alert_line(a) for a in seen.alerts)
+    if not seen.alerts:
+        yield "no alert now, and none in the last day"
+    header = ("FLEET", "RUNNING", "DESIRED", "SPOT", "USD/H", "RISK", "SEEN")
+    rows = (
+        (
+            s.name, s.running_spot + s.running_on_demand, s.desired_capacity, s.running_spot, usd(s.usd_per_hour),
+            s.level, f"{s.at:%H:%M:%SZ}",
+        )
+        for s in seen.fleets
+    )  # fmt: skip
+    yield table(header, rows, right=frozenset({1, 2, 3, 4}))
+    yield f"as of {seen.as_of:%Y-%m-%d %H:%M:%SZ} · {counted(seen.samples, 'sample')} · {plain(seen.source)}"
 
 
 def cost_table(report: CostReport) -> str:

@@ -12,9 +12,11 @@ from agent.journal.journal import Journal
 from agent.models.model import Delta, Message, ToolCall, Turn
 from agent.session import Limits, Session
 from policies.document import parse_policy
+from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.catalog import CATALOG
 from tools.cloud import Desk
+from tools.market.advisor import SpotAdvisor
 from tools.records import canonical_json, digest_of
 from tools.simulation.client import SimulatedAccount
 from tools.tool import Tool
@@ -108,6 +110,7 @@ def open_house(
     model, law = Scripted(script), parse_policy(policy, source="test")
     with (
         Journal.open(folder / "journal.db", clock=clock) as journal,
+        open_archive(folder / "journal.archive.db", clock=clock) as archive,
         open_account(
             profile=None,
             region=account.region,
@@ -126,7 +129,13 @@ def open_house(
             audit_verified=lambda: True,
         )
         session = Session(
-            desk=Desk(reader=aws.reader, clock=clock, audit=journal),
+            desk=Desk(
+                reader=aws.reader,
+                clock=clock,
+                audit=journal,
+                archive=archive,
+                advisor=SpotAdvisor(account.advisor_url, cache=None, clock=clock),
+            ),
             catalog=CATALOG,
             actuation=actuation,
             journal=journal,

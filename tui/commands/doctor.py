@@ -58,6 +58,8 @@ def _checks(settings: Settings, house: "House") -> list[tuple[str, Callable[[], 
         ("account", lambda: _account(house)),
         ("fleets", lambda: f"{len(house.account.reader.fleets())} found"),
         ("prices", lambda: _prices(house)),
+        ("archive", lambda: _archive(house)),
+        ("advisor", lambda: _advisor(house)),
         ("model", lambda: house.model.name),
         ("queue", lambda: settings.queue or ("simulated" if house.queue else "none: --events URL of an SQS queue")),
     ]
@@ -81,6 +83,24 @@ def _journal(house: "House") -> str:
     if not checked.ok:
         raise AuditBroken(checked.reason, hint="spotwarden audit verify tells more")
     return f"{house.settings.db}: {checked.entries} entries, verified"
+
+
+def _archive(house: "House") -> str:
+    from tools.errors import DataError
+
+    if house.archive.unavailable is not None:
+        raise DataError(house.archive.unavailable)
+    return str(house.settings.archive_file)
+
+
+def _advisor(house: "House") -> str:
+    from tools.errors import NotFound
+
+    region = house.account.reader.account().region
+    bands = house.advisor.bands(region)
+    if not bands:
+        raise NotFound(f"the Spot Advisor does not know {region}", hint="risk is told without its bands")
+    return f"{len(bands)} types of {region}, as of {bands[0].as_of:%Y-%m-%d}: {bands[0].source}"
 
 
 def _account(house: "House") -> str:

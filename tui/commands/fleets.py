@@ -10,15 +10,25 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
-def fleets(ctx: typer.Context, name: Annotated[str | None, typer.Argument(help="one fleet, whole")] = None) -> None:
+def fleets(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="one fleet, whole")] = None,
+    alerts: Annotated[bool, typer.Option("--alerts", help="what is wrong now, and what the monitor saw last")] = False,
+) -> None:
     """Inventory of the account and region: mix, pools, dollars per hour, risk. With a NAME, one fleet whole."""
+    from tools.errors import UsageError
     from tui.opening import open_house
     from tui.output import emit
-    from tui.render import fleet_lines, inventory_table
+    from tui.render import fleet_lines, inventory_table, watch_lines
 
     settings = settings_of(ctx)
+    if alerts and name is not None:
+        raise UsageError(f"{name}: --alerts tells of every fleet", hint="give either a fleet or --alerts")
     with open_house(settings) as house:
-        if name is None:
+        if alerts:
+            seen = house.watch()
+            emit(settings, seen, lambda: print("\n".join(watch_lines(seen))))
+        elif name is None:
             inventory = house.inventory()
             emit(settings, inventory, lambda: print(inventory_table(inventory)))
         else:

@@ -73,7 +73,15 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
     from tui.output import emit, say
 
     with _stop_signal() as stopped:  # before the lease is taken: whoever stops us finds it free again
-        daemon = Daemon(house.actuation, house.queue, holder=house.daemon_name())
+        if house.archive.unavailable:
+            say(settings, f"what is seen is not kept: {house.archive.unavailable}")
+        daemon = Daemon(
+            house.actuation,
+            house.queue,
+            holder=house.daemon_name(),
+            archive=house.archive,
+            monitoring=house.monitoring,
+        )
         if once:
             try:
                 report = daemon.round()
@@ -133,13 +141,16 @@ def _stop_signal() -> Iterator[threading.Event]:
 
 def _round_lines(report: "Round") -> Iterator[str]:
     from tui.output import plain
-    from tui.render import outcome_line
+    from tui.render import alert_line, counted, outcome_line
 
-    yield f"{report.at:%H:%M:%S}Z  {report.fleets} fleets looked at, {len(report.steps)} suggestions"
+    done = f"{counted(report.fleets, 'fleet')} looked at, {counted(len(report.steps), 'suggestion')}"
+    yield f"{report.at:%H:%M:%S}Z  {done}"
     for outcome in report.settled:
         yield f"  left open before: {outcome_line(outcome)}"
     if report.notices is not None:
         yield from _notice_lines(report.notices)
+    for alert in report.alerts:
+        yield f"  {alert_line(alert)}"
     for step in report.steps:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
         waits = f"  → spotwarden approve {step.proposal_id}" if step.verdict == "ask" else ""

@@ -396,4 +396,4 @@ WRITES = frozenset(t.name for t in CATALOG if t.effect == "write")
 
 
 def desk() -> Desk:
-    return Desk(reader=None, clock=FixedClock(), audit=None)  # type: ignore[arg-type]  # these tools read no cloud
+    return Desk(reader=None, clock=FixedClock(), audit=None, archive=None, advisor=None)  # type: ignore[arg-type]  # these tools read no cloud
