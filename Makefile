@@ -5,6 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+BENCH := .bench-site/.installed
 export SPOTWARDEN_DATA ?= $(abspath ../shared/data)
 
 help:
@@ -13,7 +14,7 @@ help:
 	echo "make lint        ruff, mypy --strict, import-linter"
 	echo "make bench       our numbers beside their baselines"
 	echo "make acceptance  the table of rows and the tests that prove them"
-	echo "make clean       remove .venv and caches"
+	echo "make clean       remove .venv, .bench-site and caches"
 
 .venv: $(STAMP)
 
@@ -38,7 +39,14 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(STAMP)
+# pandas and scikit-learn are baselines of the bench only, and stay out of .venv: sqlite_utils imports pandas where it finds it
+$(BENCH): $(STAMP)
+	echo "installing pandas and scikit-learn into .bench-site (once) …" >&2
+	rm -rf .bench-site
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target .bench-site pandas scikit-learn 1>&2
+	touch $(BENCH)
+
+bench: $(BENCH)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 acceptance: $(STAMP)
@@ -48,5 +56,5 @@ screenshots: $(STAMP)
 	$(BIN)/python -m tests.tui.tour_screens docs/screens
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
+	rm -rf .venv .bench-site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
