@@ -59,7 +59,7 @@ def share(value: float | None) -> str:
 def likely(found: "Interruption") -> str:
     """12 % (3.1 % to 40 %), or unknown."""
     if found.probability is None:
-        return UNKNOWN
+        return UNKNOWN if found.high is None else f"{UNKNOWN} ({share(found.low)} to {share(found.high)})"
     if found.low is None or found.high is None:
         return share(found.probability)
     return f"{share(found.probability)} ({share(found.low)} to {share(found.high)})"
@@ -256,10 +256,25 @@ def forecast_lines(found: "InterruptionForecast", paint: Paint = no_paint) -> It
 
 
 def _abstentions(found: "InterruptionForecast") -> Iterator[str]:
+    from tools.choice.reasons import span
+
+    why: dict[str, dict[str, list[str]]] = {}
     for one in found.pools:
-        why = next((i.abstains for i in one.within if i.abstains), None)
-        if why is not None:
-            yield f"no probability for {plain(pool_text(one.pool))}: {plain(why)}"
+        for i in one.within:
+            if i.abstains:
+                why.setdefault(pool_text(one.pool), {}).setdefault(i.abstains, []).append(span(i.horizon_minutes))
+    for reasons, pools in _alike(why):
+        told = "; ".join(f"{', '.join(horizons)}: {plain(reason)}" for reason, horizons in reasons.items())
+        yield f"no probability for {plain(', '.join(pools))} within {told}"
+
+
+def _alike(why: dict[str, dict[str, list[str]]]) -> "Iterator[tuple[dict[str, list[str]], list[str]]]":
+    """Pools with the same reasons, said once."""
+    left = list(why.items())
+    while left:
+        _, reasons = left[0]
+        yield reasons, [pool for pool, theirs in left if theirs == reasons]
+        left = [(pool, theirs) for pool, theirs in left if theirs != reasons]
 
 
 def _signs(found: Sequence[tuple[object, object]]) -> Iterator[str]:

@@ -29,21 +29,11 @@ def usd(value: str | None) -> Decimal | None:
     return None if value is None else round(Decimal(value), 6)
 
 
-def chance(text: str) -> tuple[float, float, float] | None:
-    """12 % (<0.1 % to 40 %) → shares; a bound stands for what is below or above it."""
-    if text == "unknown":
-        return None
-    found = [float(n) / 100 for n in re.findall(r"[<>]?([\d.]+) %", text)]
-    assert len(found) == 3
-    return found[0], found[1], found[2]
-
-
 def same_chance(text: str, told: dict) -> None:
-    found = chance(text)
-    wanted = [told[k] for k in ("probability", "low", "high")]
-    if found is None:
-        assert wanted[0] is None
-        return
+    """12 % (<0.1 % to 40 %), unknown (<0.1 % to >99.9 %), unknown; a bound stands for what is below or above it."""
+    found = [float(n) / 100 for n in re.findall(r"[<>]?([\d.]+) %", text)]
+    assert text.startswith("unknown") == (told["probability"] is None)
+    wanted = [told[k] for k in ("probability", "low", "high") if told[k] is not None]
     for seen, exact in zip(found, wanted, strict=True):
         assert seen == pytest.approx(exact, abs=0.0051 if 0.1 <= exact <= 0.9 else 0.00101)
 
@@ -224,6 +214,11 @@ def test_a_type_that_the_region_has_not_is_named_with_what_is_near(run) -> None:
 def test_an_advisor_of_another_shape_is_told_and_nothing_is_made_up(run, home) -> None:
     (home / "advisor.json").write_text('{"ranges": []}')
     told = run("market", "compare", "g5.xlarge", "--advisor", str(home / "advisor.json"))
+    told.refuses(1, str(home / "advisor.json"))
+
+
+def test_without_the_advisor_nothing_is_made_up(run, home) -> None:
+    told = run("market", "compare", "g5.xlarge", "--advisor", "http://127.0.0.1:9/nobody.json")
     assert told.exit == 0
     rows = cells(told.out)
     assert {(r["USEFUL H"], r["ADVISOR"], r["SCORE"], r["ADVICE"]) for r in rows} == {("unknown",) * 4}

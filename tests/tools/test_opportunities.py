@@ -30,7 +30,7 @@ from tools.choice.weigh import weigh
 from tools.errors import NotFound, UsageError
 from tools.market.advisor import SpotAdvisor
 from tools.records import LINUX, CapacityPool, Exposure, FleetRef, FleetSample, PlacementScore, PoolPrices, PoolSignal
-from tools.risk.hazard import interruption_within, pool_hazard
+from tools.risk.hazard import chance_within, interruption_within, pool_hazard
 from tools.risk.knowledge import Knowledge
 from tools.risk.outlook import forecast_interruptions
 from tools.simulation.client import SimulatedAccount
@@ -154,7 +154,7 @@ def test_a_pool_with_own_records_has_every_figure() -> None:
     assert found.saving_usd_per_hour == Decimal("0.606")
     assert found.availability_share == pytest.approx(40 / 42)
     assert found.score_low <= found.score <= found.score_high
-    p = found.within[-1].probability
+    p, _, _ = chance_within(found.hazard, found.within[-1].horizon_minutes / 60)
     by_hand = 0.2 * 0.95 + 0.3 * (1 - p) + 0.3 * 40 / 42 + 0.2 * (1 - 0.4 / 1.006) / 0.9
     assert found.score == pytest.approx(by_hand)
 

@@ -14,6 +14,7 @@ from tools.errors import DataError, UsageError
 from tools.market.advisor_file import BANDS
 from tools.records import AdvisorBand, CapacityPool, Exposure
 from tools.risk.hazard import (
+    chance_within,
     confidence,
     interruption_within,
     is_own,
@@ -154,13 +155,26 @@ def test_the_posterior_is_bayes_rule_on_a_grid(index, hours, count) -> None:
     weight = np.exp(log_density - log_density.max())
     weight /= weight.sum()
     day = float((weight * -np.expm1(-24 * rate)).sum())
-    assert interruption_within(found, horizon_minutes=1440, as_of=NOW).probability == pytest.approx(day, rel=1e-3)
+    assert chance_within(found, 24)[0] == pytest.approx(day, rel=1e-3)
     below = np.cumsum(weight)
     mean = float((weight * rate).sum()) * 100
     assert found.per_100_hours == pytest.approx(mean, rel=1e-3)
     assert found.high == pytest.approx(rate[np.searchsorted(below, 0.95)] * 100, rel=1e-2)
     low = rate[np.searchsorted(below, 0.05)] * 100
     assert found.low == pytest.approx(low, rel=2e-2, abs=1e-9) or found.low == found.per_100_hours
+
+
+@pytest.mark.accepts("U-08")
+@pytest.mark.parametrize("index", range(5))
+def test_a_chance_is_told_only_where_its_interval_says_something(index) -> None:
+    for records in (None, seen(10, 0), seen(5_000, 20)):
+        found = hazard(index, records)
+        for minutes in (5, 60, 360, 1440, 10_080):
+            told = interruption_within(found, horizon_minutes=minutes, as_of=NOW)
+            assert (told.probability is None) == (told.high - told.low > 0.8)
+            assert (told.abstains is None) == (told.probability is not None)
+    # 5,000 hours of our own are enough for every horizon up to a day
+    assert interruption_within(hazard(index, seen(5_000, 20)), horizon_minutes=1440, as_of=NOW).probability is not None
 
 
 @settings(max_examples=60, deadline=None)

@@ -115,12 +115,14 @@ def test_a_pool_that_nobody_watched_has_the_bands_wide_interval_and_says_so(ask)
     for pool in found.pools:
         assert "prior only" in pool.hazard.prior
         assert [w.horizon_minutes for w in pool.within] == list(HORIZONS_MINUTES)
-        chances = [w.probability for w in pool.within]
+        chances = [w.probability for w in pool.within if w.probability is not None]
         assert chances == sorted(chances)
         assert pool.hazard.high > 3 * pool.hazard.per_100_hours
         for within in pool.within:
-            assert within.low <= within.probability <= within.high
-            assert "the Advisor's band alone" in within.source
+            assert within.low < within.high
+            assert "the Advisor's band alone" in (within.abstains or within.source)
+        # from the band of the worst pools anything may follow within a day
+        assert pool.within[-1].probability is None
         assert "own interruption records of this pool" in pool.missing
         # EC2 scores one type low whatever the capacity
         assert pool.placement is None

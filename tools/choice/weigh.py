@@ -23,6 +23,7 @@ from tools.choice.score import (
 from tools.choice.useful_hour import Estimate, overhead_of, useful_hour_usd
 from tools.records import Hazard, InstanceTypeSpec, Interruption, Opportunity, PoolPrices
 from tools.risk.guide import overall_score_as_meant
+from tools.risk.hazard import chance_within
 
 
 def weigh(
@@ -49,7 +50,7 @@ def weigh(
     saving, share = _saving(mean, baseline)
     parts = Parts(
         stability=stability_part(prices.volatility),
-        interruption=_spared(horizon),
+        interruption=_spared(horizon, hazard),
         availability=availability_part(exposure, placement),
         saving=saving_part(share, baseline_is_zero=baseline.usd_per_hour == 0),
     )
@@ -101,13 +102,17 @@ def _saving(mean: Decimal | None, baseline: Baseline) -> tuple[Decimal | None, f
     return rate - mean, float(1 - mean / rate) if rate > 0 else None
 
 
-def _spared(within: Interruption | None) -> Estimate | None:
-    """1 − P(interrupted), with its interval turned round."""
-    if within is None or within.probability is None:
+def _spared(within: Interruption | None, hazard: Hazard) -> Estimate | None:
+    """1 − P(interrupted), with its interval turned round.
+
+    Where no chance is told for a pool alone, the rate still ranks it among others: its width stays in the interval.
+    """
+    if within is None:
         return None
-    low = 1.0 if within.low is None else 1 - within.low
-    high = 0.0 if within.high is None else 1 - within.high
-    return Estimate(1 - within.probability, high, low)
+    if within.probability is not None and within.low is not None and within.high is not None:
+        return Estimate(1 - within.probability, 1 - within.high, 1 - within.low)
+    chance = chance_within(hazard, within.horizon_minutes / 60)
+    return Estimate(1 - chance[0], 1 - chance[2], 1 - chance[1]) if chance else None
 
 
 def _less(usd: Decimal | None, baseline: Baseline) -> bool | None:

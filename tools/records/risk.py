@@ -86,7 +86,7 @@ class Interruption(Record):
     probability: Share | None
     low: Share | None
     high: Share | None
-    """90 % interval"""
+    """90 % interval; where we abstain, what is left open, or None"""
     method: Literal["state forecast", "constant hazard", "none"]
     """state forecast: trained on availability traces, from this pool's own recent states;
     constant hazard: 1 − exp(−rate × hours) of the pool's rate; none: not enough is known"""

@@ -28,6 +28,8 @@ MOST_SIGNALS = 3
 refused every minute"""
 LEAST_MINUTES, DAY_MINUTES = 5.0, 1440.0
 """horizons that the state forecast is trained for"""
+WIDEST = 0.8
+"""of a 90 % interval of a chance: one that spans more leaves everything open, and no chance is told"""
 BAND_FACT = "Spot Advisor band"
 _QUANTILES = (0.05, 0.95)
 
@@ -165,28 +167,48 @@ def interruption_within(
 ) -> Interruption:
     """P(one instance of the pool is interrupted within the horizon) = 1 − exp(−∫λ dt).
 
-    Averaged over what the rate may be: at its mean alone a wide rate would sound certain. The interval is at its ends.
+    Abstains where the rate does, and where its interval leaves more than 0.8 of 0..1 open; then the interval is told.
     pattern  factors on the rate by hour and weekday; None or flat = a constant rate
     Raises   UsageError: a horizon that is not above 0
     """
     check_horizon(horizon_minutes)
-    if hazard.per_100_hours is None or hazard.low is None or hazard.high is None:
-        return abstained(horizon_minutes, hazard.abstains or "the pool's rate is not known", as_of=as_of)
     shaped = pattern is not None and not pattern.flat
     hours = pattern.weighted_hours(as_of, horizon_minutes) if pattern is not None else horizon_minutes / 60
-    p, low, high = (-math.expm1(-r / 100 * hours) for r in (hazard.per_100_hours, hazard.low, hazard.high))
-    if hazard.shape is not None and hazard.hours is not None:
-        p = GammaBelief(hazard.shape, hazard.hours).chance_within(hours)
+    chance = chance_within(hazard, hours)
+    if chance is None:
+        return abstained(horizon_minutes, hazard.abstains or "the pool's rate is not known", as_of=as_of)
+    p, low, high = chance
+    if high - low > WIDEST:
+        return abstained(horizon_minutes, _open(hazard, p, low, high), as_of=as_of, between=(low, high))
     factors = " with hour and weekday factors" if shaped else ""
     return Interruption(
         horizon_minutes=horizon_minutes,
         probability=p,
-        low=min(low, p),
-        high=max(high, p),
+        low=low,
+        high=high,
         method="constant hazard",
         as_of=as_of,
         source=f"1 − exp(−rate × hours){factors}, over the rate's own range; rate from {_rate_of(hazard)}",
     )
+
+
+def chance_within(hazard: Hazard, hours: float) -> tuple[float, float, float] | None:
+    """P(interrupted within some hours) and its 90 % interval, however wide; None = the rate is not known.
+
+    Averaged over what the rate may be: at its mean alone a wide rate would sound certain. The interval is at its ends.
+    """
+    if hazard.per_100_hours is None or hazard.low is None or hazard.high is None:
+        return None
+    p, low, high = (-math.expm1(-r / 100 * hours) for r in (hazard.per_100_hours, hazard.low, hazard.high))
+    if hazard.shape is not None and hazard.hours is not None:
+        p = GammaBelief(hazard.shape, hazard.hours).chance_within(hours)
+    return p, min(low, p), max(high, p)
+
+
+def _open(hazard: Hazard, p: float, low: float, high: float) -> str:
+    """Why no chance is told: everything is left open."""
+    leaves = f"{_rate_of(hazard)} leaves everything between {low:.1%} and {high:.1%} open"
+    return f"{leaves}; pools like it average {p:.0%}; own records would tell"
 
 
 def _rate_of(hazard: Hazard) -> str:
@@ -196,12 +218,15 @@ def _rate_of(hazard: Hazard) -> str:
     return "the Advisor's band alone"
 
 
-def abstained(horizon_minutes: float, why: str, *, as_of: datetime) -> Interruption:
+def abstained(
+    horizon_minutes: float, why: str, *, as_of: datetime, between: tuple[float, float] | None = None
+) -> Interruption:
+    """between  the interval that leaves too much open; None = nothing is known of it either"""
     return Interruption(
         horizon_minutes=horizon_minutes,
         probability=None,
-        low=None,
-        high=None,
+        low=between[0] if between else None,
+        high=between[1] if between else None,
         method="none",
         abstains=why,
         as_of=as_of,

@@ -136,10 +136,9 @@ def _guide(knowledge: Knowledge) -> float:
 
 
 def _most_pressed(found: PoolForecast) -> tuple[int, float, str]:
-    """Level first, unknown after medium: it may be anything; then the probability at the longest horizon."""
+    """Level first, unknown after medium: it may be anything; then its rate."""
     order = {"high": 0, "medium": 1, "unknown": 2, "low": 3}[found.level]
-    known = [i.probability for i in found.within if i.probability is not None]
-    return order, -known[-1] if known else 0.0, found.pool.label
+    return order, -(found.hazard.per_100_hours or 0.0), found.pool.label
 
 
 def _source(sight: _Sight) -> str:
