@@ -244,7 +244,7 @@ def forecast_lines(found: "InterruptionForecast", paint: Paint = no_paint) -> It
     ]
     yield _painted(table(header, rows, right=frozenset(range(2, len(header) - 1))), paint)
     yield f"{plain(found.subject)}: {len(found.pools)} pools · P: chance that an instance is interrupted, 90 % interval"
-    methods = dict.fromkeys(f"{i.method}: {i.source}" for one in found.pools for i in one.within)
+    methods = dict.fromkeys(f"{i.method}: {i.source}" for one in found.pools for i in one.within if not i.abstains)
     yield from (f"  by {plain(method)}" for method in methods)
     yield from _abstentions(found)
     yield from _signs([(one.advisor, one.placement) for one in found.pools])

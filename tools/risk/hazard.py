@@ -207,8 +207,13 @@ def chance_within(hazard: Hazard, hours: float) -> tuple[float, float, float] | 
 
 def _open(hazard: Hazard, p: float, low: float, high: float) -> str:
     """Why no chance is told: everything is left open."""
-    leaves = f"{_rate_of(hazard)} leaves everything between {low:.1%} and {high:.1%} open"
-    return f"{leaves}; pools like it average {p:.0%}; own records would tell"
+    leaves = f"{_rate_of(hazard)} leaves everything between {_percent(low)} and {_percent(high)} open"
+    return f"{leaves}; pools like it average {_percent(p)}; own records would tell"
+
+
+def _percent(chance: float) -> str:
+    """Never 0 %, nor 100 %."""
+    return "<0.1 %" if chance < 0.001 else ">99.9 %" if chance > 0.999 else f"{chance * 100:.3g} %"
 
 
 def _rate_of(hazard: Hazard) -> str:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -50,6 +51,12 @@ class Control:
             return 409, _json({"error": str(error.args[0]) if error.args else "not there"})
         except (ValueError, TypeError) as error:
             return 400, _json({"error": str(error)})
+
+    def dated(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+        """The Advisor's file is of the day that the account began."""
+        if not str(environ["PATH_INFO"]).endswith("/spot-advisor-data.json"):
+            return []
+        return [("Last-Modified", format_datetime(self.world.clock.start, usegmt=True))]
 
     def clock(self, _: dict[str, Any]) -> dict[str, Any]:
         clock = self.world.clock

@@ -66,7 +66,8 @@ class Account:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith("/_sim/"):
             answer = self.control.answer(environ)
-            answer_from_control = Answer(answer[0], [("Content-Type", "application/json")], answer[1])
+            headers = [("Content-Type", "application/json"), *self.control.dated(environ)]
+            answer_from_control = Answer(answer[0], headers, answer[1])
             return _send(answer_from_control, start_response, environ)
         request = read_request(environ)
         fault = self.faults.take(request)
