@@ -14,9 +14,9 @@ from textual.worker import Worker, WorkerState
 
 from policies.records import Decision, Proposal
 from tools.errors import SpotError
-from tools.records import Inventory
+from tools.records import Inventory, Watch
 from tui.house import Conversation, House, Open, Saved, Verified
-from tui.messages import Answered, Pulse, Switched
+from tui.messages import Answered, Pulse, Switched, WatchSeen
 from tui.screens.approval import ApprovalCard
 from tui.screens.approvals import ApprovalsScreen
 from tui.screens.audit import AuditScreen
@@ -31,6 +31,8 @@ from tui.widgets.glyphs import ASCII, UNICODE
 __all__ = ["Conversation", "House", "Open", "Saved", "SpotwardenApp", "Verified"]
 
 POLL_SECONDS = 3.0
+WATCH_SECONDS = 30.0
+"""between looks at the monitor's alerts; where nobody watches, it is a look of our own"""
 QUIT_SECONDS = 2.0
 _TONES: dict[str, bool] = {"done": False, "already": False, "approved": False}
 
@@ -85,6 +87,8 @@ class SpotwardenApp(HouseApp):
         self.switch_mode("chat")
         self.look()
         self.set_interval(self._poll_seconds, self.look)
+        self.look_at_alerts()
+        self.set_interval(max(self._poll_seconds, WATCH_SECONDS), self.look_at_alerts)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {"muted": "#8f99a8"}  # ours; a theme of Textual's own has none
@@ -97,10 +101,32 @@ class SpotwardenApp(HouseApp):
     def on_pulse(self, message: Pulse) -> None:
         if self.pulse is not None:
             self._tell_alone(self.pulse, message)
+            message.watch = self.pulse.watch
         self.pulse = message
         if message.trouble is not None:
             self.tell_trouble(message.trouble)
         self.pulse_signal.publish(message)
+
+    def look_at_alerts(self) -> None:
+        house = self.house
+        consult(self, lambda: WatchSeen(house.watch()), what="Looking at the alerts", once=True)
+
+    def on_watch_seen(self, message: WatchSeen) -> None:
+        if self.pulse is None:  # nothing to show it with yet
+            self.set_timer(1.0, self.look_at_alerts)
+            return
+        self._tell_new(self.pulse.watch, message.watch)
+        self.pulse.watch = message.watch
+        self.pulse_signal.publish(self.pulse)
+
+    def _tell_new(self, before: Watch | None, now: Watch) -> None:
+        """What was there when the app began stands on the screens; what opens while somebody sits here is told."""
+        if before is None:
+            return
+        known = {a.alert_id for a in before.alerts}
+        for alert in now.alerts:
+            if alert.cleared_at is None and alert.alert_id not in known:
+                self.tell(alert.message, warn=True)
 
     def _tell_alone(self, before: Pulse, now: Pulse) -> None:
         """An interruption is answered without anybody being asked: whoever sits here hears of it at once."""

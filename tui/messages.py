@@ -11,7 +11,17 @@ from typing import Literal
 from textual.message import Message
 
 from agent import events
-from tools.records import AuditEntry, Fleet, FleetRisk, Inventory, PriceAnalysis
+from tools.records import (
+    AuditEntry,
+    Fleet,
+    FleetRisk,
+    InterruptionForecast,
+    Inventory,
+    OpportunityAnalysis,
+    PoolSignal,
+    PriceAnalysis,
+    Watch,
+)
 from tui.house import Open, Saved, Verified
 
 
@@ -101,6 +111,8 @@ class Pulse(FromWorker):
     halted: bool
     at: datetime
     trouble: Trouble | None = None
+    watch: Watch | None = None
+    """the monitor's alerts and samples; None = not asked yet"""
 
     @property
     def pending(self) -> tuple[Saved, ...]:
@@ -122,6 +134,22 @@ class FleetSeen(FromWorker):
     fleet: Fleet
     prices: PriceAnalysis
     risk: FleetRisk
+    signals: Sequence[PoolSignal] = ()
+
+
+@dataclass
+class ForecastSeen(FromWorker):
+    found: InterruptionForecast
+
+
+@dataclass
+class ChoiceSeen(FromWorker):
+    found: OpportunityAnalysis
+
+
+@dataclass
+class WatchSeen(FromWorker):
+    watch: Watch
 
 
 @dataclass

@@ -166,7 +166,9 @@ class House:
         """What was seen of the market and the fleets; one that cannot be opened keeps nothing, and says why."""
         from tools.archive.archive import open_archive
 
-        return open_archive(self.settings.archive_file, clock=self.clock)
+        return open_archive(
+            self.settings.archive_file, clock=self.clock, account=lambda: self.account.reader.account().account_id
+        )
 
     @cached_property
     def advisor(self) -> "AdvisorReader":

@@ -28,11 +28,15 @@ from tools.records import (
     FleetRisk,
     HourlyCost,
     Intent,
+    InterruptionForecast,
     Inventory,
+    OpportunityAnalysis,
     Outcome,
     Permit,
+    PoolSignal,
     PriceAnalysis,
     Record,
+    Watch,
 )
 
 ANSWER = """**ml-train** costs $6.15 an hour now. The money is in three places:
@@ -174,6 +178,10 @@ class PaperHouse:
     fleets_now: Inventory = field(default_factory=records.inventory)
     fleet_now: Fleet = field(default_factory=records.fleet)
     prices_now: PriceAnalysis = field(default_factory=records.prices)
+    signals_now: tuple[PoolSignal, ...] = field(default_factory=records.signals)
+    forecast_now: InterruptionForecast = field(default_factory=records.forecast)
+    choice_now: OpportunityAnalysis = field(default_factory=records.choice)
+    watch_now: Watch = field(default_factory=records.watch)
     saved: list[SavedPaper] = field(default_factory=list)
     entries: tuple[AuditEntry, ...] = field(default_factory=records.audit)
     checked: Checked | None = None
@@ -199,6 +207,20 @@ class PaperHouse:
 
     def risk(self, fleet: str) -> FleetRisk:
         return records.risk(fleet)
+
+    def signals(self) -> tuple[PoolSignal, ...]:
+        return self.signals_now
+
+    def forecast(self, fleet: str) -> InterruptionForecast:
+        self._meet()
+        return self.forecast_now
+
+    def choice(self, fleet: str) -> OpportunityAnalysis:
+        self._meet()
+        return self.choice_now
+
+    def watch(self) -> Watch:
+        return self.watch_now
 
     def costs(self) -> CostReport:
         nothing = HourlyCost(

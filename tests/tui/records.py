@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from policies.records import ClauseSaid, Decision, Facts, Proposal
 from tools.records import (
+    AdvisorBand,
+    Alert,
     AuditEntry,
     CapacityPool,
     ChangeFleet,
@@ -14,18 +16,28 @@ from tools.records import (
     Fleet,
     FleetRef,
     FleetRisk,
+    FleetSample,
     FleetSummary,
+    Hazard,
     HourlyCost,
     Instance,
     InstanceTypeOverride,
+    Interruption,
+    InterruptionForecast,
     Inventory,
+    Opportunity,
+    OpportunityAnalysis,
+    PlacementScore,
+    PoolForecast,
     PoolPrices,
+    PoolSignal,
     Preview,
     PriceAnalysis,
     PricePoint,
     PurchaseMix,
     RiskScore,
     Tag,
+    Watch,
     canonical_json,
     digest_of,
 )
@@ -274,6 +286,196 @@ def risk(name: str = "ml-train") -> FleetRisk:
         as_of=NOW,
         source="tools.risk",
     )
+
+
+def pool_of(place: int) -> CapacityPool:
+    kind, zone, _, _ = POOLS[place]
+    return CapacityPool(instance_type=kind, zone_id=zone)
+
+
+def signal(kind: str, place: int = 1, *, hours_ago: float) -> PoolSignal:
+    return PoolSignal.model_validate(
+        {
+            "kind": kind,
+            "pool": pool_of(place),
+            "instance_id": "i-0a0000000000000ff",
+            "at": NOW - timedelta(hours=hours_ago),
+            "source": "EC2 events",
+        }
+    )
+
+
+def signals() -> tuple[PoolSignal, ...]:
+    """Two interruptions and a rebalance of the second pool, one interruption of the first, and a launch."""
+    return (
+        signal("interruption", 0, hours_ago=130),
+        signal("rebalance", hours_ago=61),
+        signal("interruption", hours_ago=60),
+        signal("interruption", hours_ago=20),
+        signal("launch", hours_ago=19.9),
+    )
+
+
+def within(
+    minutes: float, probability: float | None, low: float | None = None, high: float | None = None
+) -> Interruption:
+    known = probability is not None
+    return Interruption(
+        horizon_minutes=minutes,
+        probability=probability,
+        low=low,
+        high=high,
+        method="constant hazard" if known else "none",
+        abstains=None if known else "the Advisor knows no band and we hold no hours of this pool",
+        as_of=NOW,
+        source="1 - exp(-rate x hours)",
+    )
+
+
+def band(kind: str) -> AdvisorBand:
+    return AdvisorBand(
+        region=REGION,
+        operating_system="Linux",
+        instance_type=kind,
+        band=2,
+        label="10-15%",
+        low_share=0.1,
+        high_share=0.15,
+        saving_share=0.6,
+        as_of=NOW - timedelta(days=1),
+        source="Spot Instance Advisor",
+    )
+
+
+def placement(score: int) -> PlacementScore:
+    return PlacementScore(
+        region=REGION,
+        score=score,
+        instance_types=("g5.xlarge", "g4dn.xlarge", "g6.xlarge"),
+        target_capacity=10,
+        as_of=NOW,
+    )
+
+
+def hazard(place: int, *, known: bool = True) -> Hazard:
+    return Hazard(
+        pool=pool_of(place),
+        per_100_hours=0.6 if known else None,
+        low=0.2 if known else None,
+        high=1.4 if known else None,
+        prior="the Advisor's band" if known else "none",
+        exposure=None,
+        abstains=None if known else "no band, no hours",
+        evidence=(),
+        missing=(),
+    )
+
+
+CHANCES = (
+    ((0.004, 0.001, 0.011), (0.021, 0.007, 0.06), (0.09, 0.03, 0.21), (0.17, 0.06, 0.38)),
+    ((0.14, 0.0004, 0.57), (0.38, 0.002, 0.993), (0.57, 0.01, 0.9999), (0.65, 0.01, 1.0)),
+    None,
+)
+"""of the three pools: (probability, low, high) within 1 h, 6 h, 24 h, 2 days; nothing is known of the third"""
+
+
+def forecast(subject: str = "ml-train") -> InterruptionForecast:
+    levels = ("low", "high", "unknown")
+    pools = []
+    for place, (level, chances) in enumerate(zip(levels, CHANCES, strict=True)):
+        rows = chances or ((None, None, None),) * 4
+        pools.append(
+            PoolForecast.model_validate(
+                {
+                    "pool": pool_of(place),
+                    "level": level,
+                    "within": tuple(within(m, *row) for m, row in zip((60, 360, 1440, 2880), rows, strict=True)),
+                    "hazard": hazard(place, known=chances is not None),
+                    "advisor": band(POOLS[place][0]) if chances else None,
+                    "placement": placement(3 + place) if chances else None,
+                    "missing": ("own interruption records of this pool",),
+                }
+            )
+        )
+    return InterruptionForecast(
+        subject=subject, pools=tuple(pools), as_of=NOW, source="EC2 DescribeSpotPriceHistory, Spot Instance Advisor"
+    )
+
+
+def choice() -> OpportunityAnalysis:
+    words = ("use", "avoid", "unknown")
+    pools = []
+    for place, (prices_, chances, word) in enumerate(zip(prices().pools, CHANCES, words, strict=True)):
+        day = within(1440, *(chances[2] if chances else (None, None, None)))
+        pools.append(
+            Opportunity.model_validate(
+                {
+                    "pool": pool_of(place),
+                    "prices": prices_.with_(points=()),
+                    "within": (day,),
+                    "hazard": hazard(place, known=chances is not None),
+                    "placement": placement(3 + place) if chances else None,
+                    "advisor": band(POOLS[place][0]) if chances else None,
+                    "availability_share": None,
+                    "baseline_usd_per_hour": prices_.on_demand_usd_per_hour,
+                    "saving_share": prices_.saving_share,
+                    "saving_usd_per_hour": None,
+                    "overhead_share": 0.01 if chances else None,
+                    "usd_per_useful_hour": prices_.mean_usd_per_hour if chances else None,
+                    "score": 0.8 - 0.2 * place if chances else None,
+                    "score_low": 0.3 if chances else None,
+                    "score_high": 0.9 if chances else None,
+                    "guide_score": None,
+                    "recommendation": word,
+                    "reasons": ("a useful hour on spot costs less than on demand",),
+                    "missing": () if chances else ("how often it is interrupted",),
+                }
+            )
+        )
+    return OpportunityAnalysis(
+        region=REGION,
+        asked={"subjects": "ml-train"},
+        horizon_hours=24,
+        window_hours=24,
+        opportunities=tuple(pools),
+        left_out=(),
+        commitments="none",
+        assumptions=("a restart takes 10 min",),
+        as_of=NOW,
+        source="EC2 DescribeSpotPriceHistory, AWS Price List",
+    )
+
+
+def alert(kind: str = "concentration", subject: str = "asg/ml-train", *, severity: str = "warning") -> Alert:
+    return Alert.model_validate(
+        {
+            "alert_id": f"{kind}-{subject}",
+            "kind": kind,
+            "subject": subject,
+            "severity": severity,
+            "message": "ml-train: 8 of 10 spot instances in g5.xlarge/use1-az1: one event can take them all",
+            "value": "80%",
+            "raised_at": NOW - timedelta(minutes=20),
+            "seen_at": NOW,
+            "times_seen": 3,
+        }
+    )
+
+
+def watch(alerts: tuple[Alert, ...] | None = None) -> Watch:
+    sample = FleetSample(
+        fleet=ref("ml-train"),
+        name="ml-train",
+        at=NOW,
+        desired_capacity=12,
+        running_spot=10,
+        running_on_demand=2,
+        usd_per_hour=Decimal("6.1482"),
+        level="high",
+        pools={"g5.xlarge/use1-az1": 8, "g5.xlarge/use1-az2": 2},
+    )
+    found = (alert(),) if alerts is None else alerts
+    return Watch(fleets=(sample,), alerts=found, samples=40, since=NOW, as_of=NOW, source="archive")
 
 
 def cost(list_: str | None, contracted: str | None, effective: str | None) -> HourlyCost:

@@ -47,6 +47,18 @@ async def fleet(pilot: Pilot[Any]) -> None:
     await settle(pilot)
 
 
+async def forecast(pilot: Pilot[Any]) -> None:
+    await fleet(pilot)
+    await pilot.press("f")
+    await settle(pilot)
+
+
+async def choice(pilot: Pilot[Any]) -> None:
+    await fleet(pilot)
+    await pilot.press("w")
+    await settle(pilot)
+
+
 async def approvals(pilot: Pilot[Any]) -> None:
     await settle(pilot)
     await pilot.press("3")
@@ -84,7 +96,8 @@ async def keys(pilot: Pilot[Any]) -> None:
 
 
 PICTURES: dict[str, Steps] = {
-    step.__name__: step for step in (welcome, chat, fleets, fleet, approvals, approval, why, audit, entry, keys)
+    step.__name__: step
+    for step in (welcome, chat, fleets, fleet, forecast, choice, approvals, approval, why, audit, entry, keys)
 }
 
 

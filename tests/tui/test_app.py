@@ -125,7 +125,9 @@ async def test_fleets_that_cannot_be_read_are_said_and_read_again():
 
 
 async def test_a_fleet_opens_with_its_pools_and_chart():
-    async with opened(busy_house(), (80, 24)) as pilot:
+    calm = busy_house()
+    calm.watch_now = records.watch(alerts=())
+    async with opened(calm, (80, 24)) as pilot:
         await pilot.press("2")
         await until_seen(pilot, "ml-train")
         await pilot.press("enter")

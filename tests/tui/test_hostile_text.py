@@ -33,9 +33,34 @@ def hostile_house() -> PaperHouse:
         fleets_now=records.hostile_inventory(),
         fleet_now=records.fleet("x" + HOSTILE[0], tags=tuple((t, t) for t in HOSTILE)),
         prices_now=records.prices("ml-train", names=HOSTILE[:3]),
+        forecast_now=hostile_forecast(),
+        choice_now=hostile_choice(),
+        watch_now=records.watch(tuple(records.alert(subject=t).with_(message=t, alert_id=f"a{t}") for t in HOSTILE)),
         entries=records.audit(30, HOSTILE),
         checked=Checked(ok=False, entries=30, head=HOSTILE[2], first_bad=1, reason=HOSTILE[0]),
     )
+
+
+def hostile_forecast():
+    found = records.forecast()
+    pools = tuple(
+        one.with_(
+            pool=one.pool.with_(instance_type=text),
+            within=tuple(i.with_(source=text, abstains=text if i.probability is None else None) for i in one.within),
+            missing=HOSTILE,
+        )
+        for one, text in zip(found.pools, HOSTILE, strict=False)
+    )
+    return found.with_(pools=pools, source=HOSTILE[0])
+
+
+def hostile_choice():
+    found = records.choice()
+    pools = tuple(
+        one.with_(pool=one.pool.with_(instance_type=text), reasons=HOSTILE, missing=HOSTILE)
+        for one, text in zip(found.opportunities, HOSTILE, strict=False)
+    )
+    return found.with_(opportunities=pools, commitments=HOSTILE[0], assumptions=HOSTILE, source=HOSTILE[2])
 
 
 def clean(pilot) -> None:
@@ -71,6 +96,10 @@ async def test_a_fleet_with_hostile_tags_opens():
         await until_seen(pilot, "tags (theirs)")
         await until_seen(pilot, "on-demand")
         clean(pilot)
+        for key, words in (("f", "chance that an instance"), ("w", "assumed:")):
+            await pilot.press(key)
+            await until_seen(pilot, words)
+            clean(pilot)
 
 
 async def test_a_card_with_hostile_words_shows_them_whole_and_harmless():

@@ -12,7 +12,15 @@ pytestmark = pytest.mark.accepts("DC-03")
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("chat", (120, 40)), ("fleet", (80, 24)), ("approval", (80, 24)), ("audit", (80, 24))],
+    [
+        ("chat", (120, 40)),
+        ("fleet", (80, 24)),
+        ("fleets", (80, 24)),
+        ("forecast", (80, 24)),
+        ("choice", (120, 40)),
+        ("approval", (80, 24)),
+        ("audit", (80, 24)),
+    ],
     ids=lambda value: value if isinstance(value, str) else f"{value[0]}x{value[1]}",
 )
 def test_the_screen_looks_as_it_was_drawn(snap_compare, name, size):

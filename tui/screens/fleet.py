@@ -1,37 +1,54 @@
-"""One fleet: how it is bought, its pools with prices and risk, and the price chart of the pool at the cursor."""
+"""One fleet: how it is bought, what is wrong, and its pools three ways: prices, how likely they are taken, choice."""
 
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from tools.records import Fleet, FleetRisk, PoolPrices, PriceAnalysis, RiskScore
+from tools.records import Fleet, FleetRisk, InterruptionForecast, OpportunityAnalysis, PriceAnalysis, Watch
 from tui import messages
-from tui.messages import FleetSeen
+from tui.messages import ChoiceSeen, FleetSeen, ForecastSeen, Pulse
 from tui.safe_text import fit, plain, safe_text
-from tui.screens.room import Room, consult
-from tui.widgets.glyphs import percent, usd
-from tui.widgets.step_chart import StepChart
-from tui.widgets.table import Column, Table, Words, risk_words
-
-_COLUMNS = (
-    Column("POOL", 20, flex=True),
-    Column("N", 3, right=True),
-    Column("NOW", 8, right=True),
-    Column("MEAN", 8, right=True, drop=1),
-    Column("LIST", 8, right=True, drop=2),
-    Column("SAVES", 7, right=True),
-    Column("RISK", 9),
+from tui.screens.fleet_views import (
+    PRICES,
+    WAITING,
+    Counts,
+    View,
+    choice_columns,
+    choice_detail,
+    choice_rows,
+    forecast_columns,
+    forecast_detail,
+    forecast_rows,
+    price_rows,
+    waiting_rows,
 )
+from tui.screens.room import Room, consult
+from tui.widgets.alerts import alert_line, alerts_of
+from tui.widgets.glyphs import percent
+from tui.widgets.step_chart import StepChart
+from tui.widgets.table import Table
+
+_VIEWS: tuple[tuple[str, View, str], ...] = (
+    ("p", "prices", "Prices"),
+    ("f", "forecast", "Risk"),
+    ("w", "choice", "Choice"),
+)
+_ROOMY_HEIGHT = 30
+"""rows from which tags stand beside an alert"""
 
 
 class FleetScreen(Room):
     NAME = "fleets"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("p,ㅔ", "view('prices')", "Prices", show=False),
+        Binding("f,ㄹ", "view('forecast')", "Risk", show=False),
+        Binding("w,ㅈ", "view('choice')", "Choice", show=False),
         Binding("r", "refresh", "Read again"),
         Binding("c", "copy", "Copy"),
     ]
@@ -39,12 +56,19 @@ class FleetScreen(Room):
     def __init__(self, fleet: str) -> None:
         super().__init__()
         self._fleet_name = fleet
+        self._view: View = "prices"
         self._seen: FleetSeen | None = None
+        self._forecast: InterruptionForecast | None = None
+        self._choice: OpportunityAnalysis | None = None
+        self._watch: Watch | None = None
 
     def compose_body(self) -> ComposeResult:
         yield Static(plain(f"{self._fleet_name}: reading ..."), id="fleet-head", classes="head", markup=False)
+        yield Static(id="views", markup=False)
         yield Table(id="pools")
         yield StepChart(id="chart")
+        with VerticalScroll(id="pool"):
+            yield Static(id="pool-words", markup=False)
         yield Static(id="fleet-foot", classes="foot", markup=False)
 
     def on_mount(self) -> None:
@@ -52,13 +76,24 @@ class FleetScreen(Room):
         self.query_one(Table).focus()
         self._read()
 
+    # asking
+
     def _read(self) -> None:
         house, name = self.house, self._fleet_name
 
         def question() -> FleetSeen:
-            return FleetSeen(house.fleet(name), house.prices(name), house.risk(name))
+            return FleetSeen(house.fleet(name), house.prices(name), house.risk(name), house.signals())
 
         consult(self, question, what=f"Reading {safe_text(name, limit=40)}", once=True)
+        self._read_view()
+
+    def _read_view(self) -> None:
+        """The views that take longer are read when somebody looks."""
+        house, name = self.house, self._fleet_name
+        if self._view == "forecast" and self._forecast is None:
+            consult(self, lambda: ForecastSeen(house.forecast(name)), what="Reading the risk of its pools", once=True)
+        if self._view == "choice" and self._choice is None:
+            consult(self, lambda: ChoiceSeen(house.choice(name)), what="Weighing its pools", once=True)
 
     def troubled(self, trouble: messages.Trouble) -> None:
         super().troubled(trouble)
@@ -66,40 +101,101 @@ class FleetScreen(Room):
             self.query_one("#fleet-head", Static).update(
                 plain(f"{self._fleet_name}: not read. r tries again, Esc goes back")
             )
-
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
-    def action_refresh(self) -> None:
-        self._read()
-
-    def action_copy(self) -> None:
-        if self._seen is not None:
-            self.hosting.copy_out(self._seen.prices.canonical(), what="its prices as JSON")
+        elif self._shown is None:
+            self._say("not read. r tries again")
 
     def on_fleet_seen(self, message: FleetSeen) -> None:
         self._seen = message
         self._show()
 
+    def on_forecast_seen(self, message: ForecastSeen) -> None:
+        self._forecast = message.found
+        self._show()
+
+    def on_choice_seen(self, message: ChoiceSeen) -> None:
+        self._choice = message.found
+        self._show()
+
+    def on_pulse(self, pulse: Pulse) -> None:
+        if pulse.watch is not self._watch:
+            self._watch = pulse.watch
+            self._show()
+
     def on_resize(self) -> None:
         super().on_resize()
         self._show()
 
+    # keys
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_view(self, view: View) -> None:
+        self._view = view
+        self._read_view()
+        self._show()
+
+    def action_refresh(self) -> None:
+        self._forecast = self._choice = None
+        self._read()
+        self._show()
+
+    def action_copy(self) -> None:
+        """What the view shows, as a program would get it."""
+        shown = self._shown
+        if shown is not None:
+            self.hosting.copy_out(shown.canonical(), what=f"its {self._view} as JSON")
+
+    @property
+    def _shown(self) -> PriceAnalysis | InterruptionForecast | OpportunityAnalysis | None:
+        """What the view is about; None while it is read."""
+        if self._view == "prices":
+            return self._seen.prices if self._seen else None
+        return self._forecast if self._view == "forecast" else self._choice
+
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:
-        self._chart()
+        self._about_pool()
+
+    # showing
 
     def _show(self) -> None:
         if self._seen is None:
             return
-        fleet, prices, risk = self._seen.fleet, self._seen.prices, self._seen.risk
-        self.query_one("#fleet-head", Static).update(self._head(fleet, risk))
-        counts = {pool.label: n for pool, n in fleet.pools().items()}
-        levels = {score.pool.label: score for score in risk.pools}
-        used_first = sorted(prices.pools, key=lambda p: -counts.get(p.pool.label, 0))
-        self.query_one(Table).show(_COLUMNS, [(p.pool.label, self._cells(p, counts, levels)) for p in used_first])
-        self._foot(prices, risk)
-        self._chart()
+        seen = self._seen
+        self.query_one("#fleet-head", Static).update(self._head(seen.fleet, seen.risk))
+        self.query_one("#views", Static).update(self._tabs())
+        self.query_one(StepChart).display = self._view == "prices"
+        self.query_one("#pool").display = self._view != "prices"
+        self._fill(seen)
+        if self._shown is None:
+            self._say("reading ...")
+            return
+        self._foot(seen.risk)
+        self._about_pool()
+
+    def _fill(self, seen: FleetSeen) -> None:
+        table, counts = self.query_one(Table), Counts(seen.fleet)
+        if self._view == "forecast" and self._forecast is not None:
+            table.show(forecast_columns(self._forecast), forecast_rows(self._forecast, counts, self.glyphs))
+        elif self._view == "choice" and self._choice is not None:
+            table.show(choice_columns(self._choice), choice_rows(self._choice, self.glyphs))
+        elif self._shown is None:
+            table.show(WAITING, waiting_rows(seen.prices, counts))
+        else:
+            levels = {score.pool.label: score for score in seen.risk.pools}
+            table.show(PRICES, price_rows(seen.prices, counts, levels, self.glyphs))
+
+    def _say(self, words: str) -> None:
+        self.query_one("#pool-words", Static).update(Content.styled(f"{self._view}: {words}", "$muted"))
+
+    def _tabs(self) -> Content:
+        pieces: list[Content] = [Content(" ")]
+        for key, view, label in _VIEWS:
+            style = "bold $primary" if view == self._view else "$muted"
+            mark = "[{}]" if view == self._view else " {} "  # seen without colour too
+            pieces += [Content.styled(mark.format(f"{key} {label}"), style), Content(" ")]
+        return Content.assemble(*pieces)
 
     def _head(self, fleet: Fleet, risk: FleetRisk) -> Content:
         dot = f" {self.glyphs.dot} "
@@ -112,42 +208,56 @@ class FleetScreen(Room):
         )
         counts = f"{len(fleet.instances)} of {fleet.desired_capacity} instances, {percent(fleet.spot_share)} spot"
         tags = ", ".join(f"{t.key}={t.value}" for t in fleet.tags)
-        return Content.assemble(
-            plain(fleet.name, "bold $primary"),
-            plain(f"  {fleet.ref.label}{dot}{counts}{dot}risk {risk.level}", limit=300),
-            "\n",
+        room = max(self.size.width - 2, 20)
+        lines = [
+            Content.assemble(
+                plain(fleet.name, "bold $primary"),
+                plain(f"  {fleet.ref.label}{dot}{counts}{dot}risk {risk.level}", limit=300),
+            ),
             plain(bought, limit=300),
-            "\n",
-            Content.styled("tags (theirs)  ", "$muted"),
-            plain(fit(tags or "none", max(self.size.width - 18, 20)).rstrip(), "$muted"),
-        )
-
-    def _cells(self, pool: PoolPrices, counts: dict[str, int], levels: dict[str, RiskScore]) -> list[str | Words]:
-        score = levels.get(pool.pool.label)
-        level = score.level if score is not None else "unknown"
-        return [
-            pool.pool.label,
-            str(counts.get(pool.pool.label, 0)),
-            usd(pool.current_usd_per_hour, places=4),
-            usd(pool.mean_usd_per_hour, places=4),
-            usd(pool.on_demand_usd_per_hour, places=4),
-            percent(pool.saving_share),
-            risk_words(level, self.glyphs.risk[level]),
         ]
+        alerts = alerts_of(self._watch, fleet.ref.label)
+        if alerts:
+            lines.append(alert_line(alerts, room))
+        if not alerts or self.size.height >= _ROOMY_HEIGHT:
+            told = plain(fit(tags or "none", max(room - 16, 20)).rstrip(), "$muted")
+            lines.append(Content.assemble(Content.styled("tags (theirs)  ", "$muted"), told))
+        return Content("\n").join(lines)
 
-    def _foot(self, prices: PriceAnalysis, risk: FleetRisk) -> None:
+    def _foot(self, risk: FleetRisk) -> None:
+        shown = self._shown
+        if shown is None:
+            return
         dot = f" {self.glyphs.dot} "
-        window = "all that is known" if prices.window_hours is None else f"last {prices.window_hours:g} h"
         room = max(self.app.size.width - 2, 20)
-        advice = fit(f"advice  {safe_text(risk.advice[0], limit=200)}", room) + "\n" if risk.advice else ""
-        words = (
-            f"{advice}USD per instance-hour{dot}MEAN time-weighted, {window}{dot}LIST on-demand\n"
-            f"as of {prices.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(prices.source, limit=120)}"
-        )
-        self.query_one("#fleet-foot", Static).update(Content.styled(words, "$muted"))
+        lines = [fit(f"advice  {safe_text(risk.advice[0], limit=200)}", room)] if risk.advice else []
+        lines.append(fit(self._meaning(shown, dot), room))
+        lines.append(fit(f"as of {shown.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(shown.source, limit=240)}", room))
+        self.query_one("#fleet-foot", Static).update(Content.styled("\n".join(lines), "$muted"))
 
-    def _chart(self) -> None:
-        if self._seen is not None:
-            prices, key = self._seen.prices, self.query_one(Table).key_at_cursor
+    @staticmethod
+    def _meaning(shown: PriceAnalysis | InterruptionForecast | OpportunityAnalysis, dot: str) -> str:
+        if isinstance(shown, PriceAnalysis):
+            window = "all that is known" if shown.window_hours is None else f"last {shown.window_hours:g} h"
+            return f"USD per instance-hour{dot}MEAN time-weighted, {window}{dot}LIST on-demand"
+        if isinstance(shown, InterruptionForecast):
+            return f"N instances{dot}1 H, 6 H ... chance that one is interrupted within that time"
+        return f"USD{dot}USEFUL H mean price x (1 + lost hours){dot}24 H chance of an interruption"
+
+    def _about_pool(self) -> None:
+        """The chart, or the words, of the pool at the cursor."""
+        if self._seen is None or self._shown is None:
+            return
+        key, room = self.query_one(Table).key_at_cursor, max(self.size.width - 4, 20)
+        words = self.query_one("#pool-words", Static)
+        if self._view == "prices":
+            prices = self._seen.prices
             pool = next((p for p in prices.pools if p.pool.label == key), None)
-            self.query_one(StepChart).show(pool, until=prices.as_of)
+            self.query_one(StepChart).show(pool, until=prices.as_of, signals=self._seen.signals)
+        elif self._view == "forecast" and self._forecast is not None:
+            one = next((p for p in self._forecast.pools if p.pool.label == key), None)
+            words.update(forecast_detail(one, room=room, glyphs=self.glyphs) if one else Content(""))
+        elif self._choice is not None:
+            found = next((o for o in self._choice.opportunities if o.pool.label == key), None)
+            told = choice_detail(found, self._choice, room=room, glyphs=self.glyphs) if found else Content("")
+            words.update(told)

@@ -8,11 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from tools.records import FleetSummary, Inventory
+from tools.records import FleetSummary, Inventory, Watch
 from tui.messages import Pulse
-from tui.safe_text import safe_text
+from tui.safe_text import fit, safe_text
 from tui.screens.fleet import FleetScreen
 from tui.screens.room import Room
+from tui.widgets.alerts import alert_line, alert_words, open_alerts
 from tui.widgets.glyphs import percent, usd
 from tui.widgets.table import Column, Table, Words, risk_words
 
@@ -27,6 +28,7 @@ _COLUMNS = (
     Column("TOP%", 4, right=True, drop=5),
     Column("$/H", 7, right=True),
     Column("RISK", 9),
+    Column("ALERTS", 10),
     Column("SP", 3, drop=6),
 )
 
@@ -49,6 +51,7 @@ class FleetsScreen(Room):
     def __init__(self) -> None:
         super().__init__()
         self._inventory: Inventory | None = None
+        self._watch: Watch | None = None
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="fleets-head", classes="head", markup=False)
@@ -61,6 +64,7 @@ class FleetsScreen(Room):
         self.query_one(Table).focus()
 
     def on_pulse(self, pulse: Pulse) -> None:
+        self._watch = pulse.watch
         if pulse.inventory is not None:
             self._inventory = pulse.inventory
             self._show()
@@ -75,6 +79,7 @@ class FleetsScreen(Room):
 
     def action_refresh(self) -> None:
         self.hosting.look()
+        self.hosting.look_at_alerts()
         self.hosting.tell("Reading the fleets again.")
 
     def action_copy(self) -> None:
@@ -114,10 +119,13 @@ class FleetsScreen(Room):
                 _total(inventory),
             ]
         )
-        self.query_one("#fleets-head", Static).update(Content.styled(head, "bold"))
-        foot = (
-            f"$/H at effective rates{dot}POOLS types x zones{dot}SP Savings Plan{dot}Enter opens\n"
-            f"as of {inventory.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(inventory.source, limit=120)}"
+        alerts, room = open_alerts(self._watch), max(self.app.size.width - 2, 20)
+        lines = [Content.styled(head, "bold")]
+        if alerts:
+            lines.append(alert_line(alerts, room))
+        self.query_one("#fleets-head", Static).update(Content("\n").join(lines))
+        foot = f"$/H at effective rates{dot}POOLS types x zones{dot}SP Savings Plan{dot}Enter opens\n" + fit(
+            f"as of {inventory.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(inventory.source, limit=200)}", room
         )
         self.query_one("#fleets-foot", Static).update(Content.styled(foot, "$muted"))
 
@@ -133,5 +141,6 @@ class FleetsScreen(Room):
             percent(fleet.largest_pool_share) if fleet.largest_pool else "-",
             usd(fleet.usd_per_hour),
             risk_words(fleet.risk, self.glyphs.risk[fleet.risk]),
+            alert_words(self._watch, fleet.ref.label),
             "yes" if fleet.covered_by_commitment else "-",
         ]

@@ -44,6 +44,14 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Esc", "leave it pending"),
         ),
     ),
+    (
+        "one fleet",
+        (
+            ("p", "prices of its pools, what EC2 took marked"),
+            ("f", "risk: how likely each pool is interrupted, 90 % intervals"),
+            ("w", "choice: its pools side by side, and why"),
+        ),
+    ),
     ("tables", (("Enter", "open the row"), ("r", "read again"), ("v", "audit: verify the chain now"))),
 )
 

@@ -62,6 +62,10 @@ class HouseApp(App[int]):
     def look(self) -> None:
         """Ask the house again how it stands, soon."""
 
+    @abstractmethod
+    def look_at_alerts(self) -> None:
+        """Ask the monitor again what is wrong, soon."""
+
     def now(self) -> datetime:
         """The house's time; the last one known when its clock does not answer."""
         with suppress(SpotError):

@@ -28,6 +28,9 @@ class Glyphs:
     """of a step chart: horizontal, vertical, and the corners └ ┘ ┌ ┐ (entering or leaving a level)"""
     level: str
     """the on-demand line"""
+    taken: str
+    """an interruption, over the prices at its moment"""
+    rebalance: str
     bullets: tuple[str, ...]
     enter: str
     up: str
@@ -49,6 +52,8 @@ UNICODE = Glyphs(
     risk={"low": "▁", "medium": "▄", "high": "█", "unknown": "?"},
     step="─│└┘┌┐",
     level="┄",
+    taken="▼",
+    rebalance="◇",
     bullets=("• ", "▪ ", "‣ ", "• ", "▪ "),
     enter="⏎",
     up="↑",
@@ -69,6 +74,8 @@ ASCII = Glyphs(
     risk={"low": ".", "medium": "o", "high": "#", "unknown": "?"},
     step="-|++++",
     level=".",
+    taken="v",
+    rebalance="r",
     bullets=("* ", "- ", "+ ", "* ", "- "),
     enter="Enter",
     up="Up",

@@ -10,11 +10,13 @@ from tools.records import FleetSummary
 from tui.house import Saved
 from tui.messages import Pulse
 from tui.safe_text import fit, plain, safe_text
+from tui.widgets.alerts import alert_short, open_alerts
 from tui.widgets.glyphs import RISK_STYLE, usd
 from tui.widgets.title import glyphs_of
 
 MAX_FLEETS = 12
 NAME_WIDTH = 13
+PANEL_COLUMNS = 34
 
 DEEDS = {"replace-instances": "replace", "request-checkpoint": "checkpoint", "restore-checkpoint": "restore"}
 
@@ -75,7 +77,11 @@ class SidePanel(VerticalScroll, can_focus=False):
         for intent in pulse.open_intents:
             fleet = safe_text(intent.intent.permit.action.fleet.fleet_id, limit=20)
             lines.append(Content.styled(f"! outcome unknown: {fleet}", "$error"))
-        risky = [f for f in pulse.inventory.fleets if f.risk == "high"] if pulse.inventory else []
+        alerts = open_alerts(pulse.watch)
+        lines += [alert_short(pulse.watch, a, PANEL_COLUMNS) for a in alerts]
+        told = {a.subject for a in alerts}
+        fleets = pulse.inventory.fleets if pulse.inventory else ()
+        risky = [f for f in fleets if f.risk == "high" and f.ref.label not in told]
         lines += [Content.styled(f"! high risk: {safe_text(f.name, limit=20)}", "$warning") for f in risky]
         return lines[:6] or [Content.styled("none", "$muted")]
 
