@@ -191,7 +191,7 @@ def of_opportunities(found: OpportunityAnalysis) -> dict[str, Any]:
         "prices_over_hours": found.window_hours,
         "pools_total": len(pools),
         "cheapest_useful_hour": cheapest and {"pool": _label(cheapest.pool), "usd": _usd(cheapest.usd_per_useful_hour)},
-        "pools": [_opportunity(o, found.horizon_hours, shared) for o in pools],
+        "pools": _rows(found, shared),
         "not_known": list(shared),
         "left_out": [{"reason": s.reason, "count": s.count, "example": s.example} for s in found.left_out],
         "set_aside": [s.model_dump(mode="json") for s in found.set_aside],
@@ -200,6 +200,20 @@ def of_opportunities(found: OpportunityAnalysis) -> dict[str, Any]:
         "as_of": utc_text(found.as_of),
         "source": found.source,
     }
+
+
+def _rows(found: OpportunityAnalysis, shared: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every pool of types that were named; of a scan the best pool of each type, with how many more there are."""
+    if "instance_types" in found.asked:
+        return [_opportunity(o, found.horizon_hours, shared) for o in found.opportunities]
+    best: dict[str, list[Opportunity]] = {}
+    for one in found.opportunities:
+        best.setdefault(one.pool.instance_type, []).append(one)
+    rows = []
+    for alike in best.values():
+        row = _opportunity(alike[0], found.horizon_hours, shared)
+        rows.append(row | ({"more_pools_of_the_type": len(alike) - 1} if len(alike) > 1 else {}))
+    return rows
 
 
 def _shared(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -218,9 +232,9 @@ def _opportunity(found: Opportunity, horizon_hours: float, shared: tuple[str, ..
         "usd_per_useful_hour": _usd(found.usd_per_useful_hour),
         "useful_90": {"low": _usd(found.usd_per_useful_hour_low), "high": _usd(found.usd_per_useful_hour_high)},
         "rank_value": _rounded(found.rank_value),
-        "spot_mean": _usd(prices.mean_usd_per_hour),
-        "on_demand": _usd(prices.on_demand_usd_per_hour),
-        "it_replaces": _usd(found.baseline_usd_per_hour),
+        "spot_mean_usd_per_hour": _usd(prices.mean_usd_per_hour),
+        "on_demand_usd_per_hour": _usd(prices.on_demand_usd_per_hour),
+        "replaces_usd_per_hour": _usd(found.baseline_usd_per_hour),
         "saving_share": _rounded(found.saving_share),
         "score": _rounded(found.score),
         **{k: v for k, v in _within(longest).items() if k == "chance_within"},

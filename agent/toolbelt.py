@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
+from agent.briefs import BRIEFS, LINES, UNTRUSTED
 from agent.models.menu import openai_tools
 from agent.models.model import ToolCall
 from tools.cloud import Desk
@@ -31,7 +32,6 @@ from tools.records import (
     FleetRisk,
     Inventory,
     Preview,
-    PriceAnalysis,
     Record,
     ReplaceInstances,
     RequestCheckpoint,
@@ -197,13 +197,6 @@ def _of_inventory(inventory: Inventory) -> dict[str, Any]:
     return body
 
 
-def _of_prices(analysis: PriceAnalysis) -> dict[str, Any]:
-    body = analysis.model_dump(mode="json", exclude={"pools": {"__all__": {"points"}}})
-    for row, pool in zip(body["pools"], analysis.pools, strict=True):
-        row |= {"pool": pool.pool.label, "zone_name": pool.pool.zone_name}
-    return body
-
-
 def _of_risk(risk: FleetRisk) -> dict[str, Any]:
     body = risk.model_dump(mode="json")
     for row, score in zip(body["pools"], risk.pools, strict=True):
@@ -283,7 +276,7 @@ def _of_preview(preview: Preview) -> dict[str, Any]:
 _CONDENSED: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
     Fleet: _of_fleet,
     Inventory: _of_inventory,
-    PriceAnalysis: _of_prices,
+    **BRIEFS,
     FleetRisk: _of_risk,
     CheckpointInventory: _of_checkpoints,
     AuditFindings: _of_audit,
@@ -293,7 +286,7 @@ _CONDENSED: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
 _UNTRUSTED: dict[type[Record], tuple[str, ...]] = {
     Fleet: ("name", "tags"),
     Inventory: ("fleets.name", "fleets.workload", "names"),
-    PriceAnalysis: ("subject",),
+    **UNTRUSTED,
     FleetRisk: ("fleet",),
     CheckpointInventory: ("fleet", "job_id", "bucket", "checkpoints.checkpoint_id", "checkpoints.problem"),
     CostReport: ("fleets.fleet", "commitments.covers", "not_rated"),
@@ -349,7 +342,7 @@ def _drawn_up(action: Action) -> str:
 _SUMMARY: dict[type[Record], Callable[[Any], str]] = {
     Fleet: lambda r: f"{r.name}: {len(r.instances)} instances, {len(r.spot)} spot, {len(r.pools())} pools",
     Inventory: lambda r: f"{len(r.fleets)} fleets, {_usd(r.usd_per_hour)} now",
-    PriceAnalysis: lambda r: f"{r.subject}: prices of {len(r.pools)} pools",
+    **LINES,
     FleetRisk: lambda r: f"{r.fleet}: interruption risk {r.level}, {len(r.pools)} pools",
     CostReport: lambda r: f"{len(r.fleets)} fleets, effective {_usd(r.total.effective_usd_per_hour)}",
     CheckpointInventory: lambda r: f"{r.job_id}: {len(r.checkpoints)} checkpoints, newest whole {r.newest_whole}",

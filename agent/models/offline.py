@@ -11,10 +11,14 @@ from typing import Any
 
 from agent.models.model import Delta, Message, ToolCall, Turn
 from agent.models.planner.answers import (
+    alerts,
+    chances,
     changes,
+    choice,
     explain,
     fleets,
     glossary,
+    instances,
     interval,
     market,
     money,
@@ -77,6 +81,11 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "halt": words.halt,
     "utilisation": words.utilisation,
     "offtopic": words.offtopic,
+    "forecast": chances.forecast,
+    "instances": instances.instances,
+    "opportunities": choice.opportunities,
+    "scan": choice.scan,
+    "alerts": alerts.alerts,
 }
 _NAMELESS = frozenset(
     [
@@ -98,6 +107,7 @@ _NAMELESS = frozenset(
         "halt",
         "utilisation",
         "offtopic",
+        "scan",
     ]
 )
 """intents that name no fleet, so that the inventory need not be read first"""
@@ -175,7 +185,9 @@ def _needs_names(question: Question) -> bool:
         return not wants and len(question.text.split()) <= 12 and bool(re.search(r"[a-z가-힣]", question.text.lower()))
     if wants <= _TOLD_BY_COSTS | _NAMELESS:
         return False
-    named_types_only = wants <= {"prices", "max-price", "capacity", "interval"} and not question.named.fleets
+    named_types_only = (
+        wants <= {"prices", "max-price", "capacity", "interval", "opportunities"} and not question.named.fleets
+    )
     return not (named_types_only and (question.found.types or wants <= {"max-price", "interval"}))
 
 

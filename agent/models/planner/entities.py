@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from agent.models.planner.hardware import Hardware, hardware
+from agent.models.planner.horizons import Horizon, horizon, without_horizon
+
 TYPE = r"\b[a-z][a-z0-9-]{1,12}\.(?:nano|micro|small|medium|large|metal|\d{0,2}xlarge)(?![a-z0-9])"
 _NUMBER_WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -19,6 +22,8 @@ _PERIODS = (  # hours of one unit; English and Korean words for it
     (720, r"mon(?:th)?s?\b", r"(?:개월|달)"),
     (8760, r"y(?:ears?|rs?)?\b", r"년"),
 )
+_YEAR_HOURS = 8760
+"""and twelve months have as many"""
 _NAMED_PERIODS = (
     (r"last night|overnight|어젯밤|지난\s?밤|간밤|밤사이|밤새", 24),
     (r"\btoday|오늘|24/7", 24),
@@ -93,11 +98,17 @@ class Entities:
     checkpoint_id: str | None
     window_hours: int | None
     change: Change
+    horizon: Horizon | None = None
+    """how far ahead is asked"""
+    hardware: Hardware | None = None
+    """the machine that is described"""
 
 
 def entities(text: str) -> Entities:
     """Everything named in a normal text."""
-    zones = tuple(dict.fromkeys(re.findall(r"\b[a-z]{2}(?:-[a-z]+){1,2}-\d[a-z]\b|\b[a-z]{3,4}\d-az\d\b", text)))
+    zones = tuple(
+        dict.fromkeys(re.findall(r"\b[a-z]{2}(?:-[a-z]+){1,2}-\d[a-z](?![0-9a-z])|\b[a-z]{3,4}\d-az\d(?!\d)", text))
+    )
     regions = tuple(dict.fromkeys(re.findall(r"\b[a-z]{2}(?:-[a-z]+){1,2}-\d(?![\da-z])", text)))
     cities = [
         (r"서울|\bseoul", "ap-northeast-2"),
@@ -114,8 +125,10 @@ def entities(text: str) -> Entities:
         regions=regions + named,
         instance_ids=tuple(dict.fromkeys(re.findall(r"(?<![a-z0-9-])i-[0-9a-f]{3,17}(?![0-9a-z])", text))),
         checkpoint_id=checkpoint.group(0) if checkpoint else None,
-        window_hours=window(text),
+        window_hours=window(without_horizon(text)),
         change=change(text),
+        horizon=horizon(text),
+        hardware=hardware(text),
     )
 
 
@@ -133,7 +146,8 @@ def window(text: str) -> int | None:
         if found and not (
             found.group(1) in {"a", "an"} and not re.search(r"(last|past|previous) an?\b|over a|half a", cleaned)
         ):
-            return max(1, round(_count(found.group(1)) * hours))
+            count = _count(found.group(1))
+            return max(1, round(count * (_YEAR_HOURS / 12 if hours == 720 and count % 12 == 0 else hours)))
     return next((hours for pattern, hours in _NAMED_PERIODS if re.search(pattern, cleaned)), None)
 
 

@@ -38,6 +38,27 @@ def percent(share: Any, lang: Lang) -> str:
     return _UNKNOWN[lang] if value is None else f"{value * 100:.1f} %".replace(".0 %", " %")
 
 
+def chance(share: Any, lang: Lang) -> str:
+    """A probability 0..1 as percent; what is not certain is never shown as 0 or 100 %."""
+    value = number(share)
+    if value is None:
+        return _UNKNOWN[lang]
+    if value == 0:
+        return "0 %"
+    shown = value * 100
+    if shown < 0.1:
+        return "<0.1 %"
+    if shown > 99.9:
+        return ">99.9 %"
+    return f"{shown:.0f} %" if 10 <= shown <= 90 else f"{shown:.1f} %".replace(".0 %", " %")
+
+
+def between(low: Any, high: Any, lang: Lang) -> str:
+    """A 90 % interval of a probability: 90 %: <0.1–57 %."""
+    ends = chance(low, lang).removesuffix(" %"), chance(high, lang)
+    return f"90 %: {ends[0]}–{ends[1]}"
+
+
 def plain(value: Any, lang: Lang) -> str:
     """A number without a unit of its own, at most three decimals."""
     amount = number(value)
@@ -74,13 +95,17 @@ def named(text: Any) -> str:
 def told(text: Any, limit: int = 240) -> str:
     """A tool's own sentence, as plain text: no markup, no control characters."""
     clean = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]+", " ", str(text))
-    clean = re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", clean) if re.search(r"[\[\]<>`|]", clean) else clean
+    clean = clean.replace("`", "")
+    marked = re.search(r"[\[\]|]|<[A-Za-z/!?]|^\s*>", clean)
+    clean = re.sub(r"([\\*_\[\]<>#|])", r"\\\1", clean) if marked else clean
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def plainly(text: Any, lang: Lang, limit: int = 240) -> str:
     """A tool's own sentence in the reader's language where it is a known one."""
     short = _UUID.sub(lambda found: f"{found.group(0)[:8]}…", str(text))
+    whole, _, cut = short.rpartition("; ")
+    short = whole if whole and cut.endswith("…") else short  # half a clause says nothing
     return told(korean(short) if lang == "ko" else short, limit)
 
 
@@ -96,7 +121,7 @@ def in_period(usd_per_hour: Any, period: str, lang: Lang) -> str:
 
 def basis(body: Mapping[str, Any], lang: Lang) -> str:
     """The line under figures: when they were true and who says so."""
-    at, source = moment(body.get("as_of"), lang), told(body.get("source") or _UNKNOWN[lang], 120)
+    at, source = moment(body.get("as_of"), lang), told(body.get("source") or _UNKNOWN[lang], 400)
     return _basis_line(at, source, lang)
 
 
@@ -112,7 +137,8 @@ def bases_last(lines: Sequence[str], lang: Lang) -> list[str]:
     for line in (particled(whole) if lang == "ko" else whole).split("\n"):
         if found := _BASIS.fullmatch(line):
             for source in re.split(r", |; ", found.group(2)):
-                sources.setdefault(found.group(1), {})[source] = None
+                if not source.endswith("…"):  # cut to fit: half a name is no source
+                    sources.setdefault(found.group(1), {})[source] = None
         else:
             kept.append(line)
     return [*kept, "", *(_basis_line(at, ", ".join(names), lang) for at, names in sources.items())]

@@ -2,6 +2,7 @@
 
 import re
 
+from agent.models.planner.asks import asked_first
 from agent.models.planner.entities import Entities
 from agent.models.planner.facets import facets
 from agent.models.planner.lexicon import framed, hinted
@@ -68,7 +69,9 @@ _DEFINE = (
 )
 
 
-def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, ...]:
+def intents(  # noqa: PLR0911 - one return a case
+    text: str, found: Entities, *, names_fleet: bool
+) -> tuple[Intent, ...]:
     """What a normal text wants, most telling first; empty when nothing was understood."""
     if _SURE.match(text):
         return ("confirm",)
@@ -83,6 +86,13 @@ def intents(text: str, found: Entities, *, names_fleet: bool) -> tuple[Intent, .
         text,
     )
     outage = "outage" in wanted and has(ALL_SPOT, text)
+    if not outage and not facets(text).by_force:
+        tells = has(r"\b(?:give|show|tell|get|list|find) (?:me|us)\b|\b(?:show|list|find)\b", text) and not has(
+            _VAGUE, text
+        )
+        asks = mood(text, found) != "request" or (tells and not has(MAKE_SAFE, text))
+        if first := asked_first(text, found, wanted, names_fleet=names_fleet, asks=asks):
+            return first
     if has(_DEFINE, text) and has(_TERMS, text) and not (names_fleet or found.types or now or outage):
         return ("glossary",)
     frame = framed(text)

@@ -54,6 +54,8 @@ _TELL_KO = (
     r"|체크해|봐|제안해|조언해|답해|가르쳐|정리해|작성해|예측해|평가해)"
     r"\s?(?:줘|주세요|주십시오|줄래|주라|달라|줄 ?수|주시|라\b|자\b|봐)"
 )
+_STATES_KO = r"(?:위험|안전|불안|가능|이상|심각|취약|저렴|궁금)해(?!\s?(?:줘|주))"
+"""«위험해» says how something is, and asks for nothing"""
 _WHAT_IF = (
     r"\bwhat will\b|\bwhat(?:'s| is| would| will)? (?:happens?|be the (?:effect|impact|cost)|change|it cost)"
     r"|\bwhat if\b|\bif (?:i|we|you|it|all)\b|\bwould\b|\bshould\b|^(?:can|could|may) (?!you\b)"
@@ -107,7 +109,7 @@ def mood(text: str, found: Entities) -> Mood:  # noqa: PLR0911 - one return a ca
     if has(_HOW_KO, text):
         return "what-if"
     tells = has(_TELL_KO, text)
-    asked_ko = re.search(_ASKED_KO, re.sub(_TELL_KO, " ", text))
+    asked_ko = re.search(_ASKED_KO, re.sub(rf"{_TELL_KO}|{_STATES_KO}", " ", text))
     if asked_ko and not (tells and has(_WHAT_IF, text)):
         wonders = re.search(r"\?|까\b|까요|나요|을까|는지|얼마|어때|하면\s|되면\s", text[asked_ko.start() :])
         if not wonders or has(r"줄래|줄\s?수\s?있|주시겠|주실", text):

@@ -224,7 +224,8 @@ def _looks_like_a_name(word: str, text: str) -> bool:
 
 _FUNCTION_WORDS = re.compile(
     r"called|named|is|are|with|has|and|the|our|all|every|everything|names|sure|down|out|back|from|last|your|you|"
-    r"which|what|whole|entire|other|riskiest|cheapest|safest|biggest|largest|smallest|worst|best|expensive|any|some|each|both|"
+    r"which|what|whole|entire|other|riskiest|cheapest|safest|biggest|largest|smallest|worst|best|expensive|any|some"
+    r"|each|both|"
     r"single|second|first|next|list|show|describe|compare|what's|spot-only|"
     r"yourself|its|them|myself|something|things|up|it|to|for|of|in|on|at|we|they|use|now|please|my|a|an"
 )

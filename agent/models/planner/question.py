@@ -42,6 +42,10 @@ _INHERITABLE = frozenset(
         "advice",
         "change",
         "statement",
+        "forecast",
+        "instances",
+        "opportunities",
+        "alerts",
     ]
 )
 
@@ -145,18 +149,43 @@ def _with_before(
     wants, named = _wants_after(asked, low, before), asked.named
     again = _AGAIN.search(low) is not None or _elliptic(low)
     taken = asked.found
-    if not named.fleets and not taken.types and (again or asked.why or _leans(asked, wants)):
+    if not named.fleets and not taken.types and (again or asked.why or _leans(asked, wants) or _only_when(asked)):
         named = (_spoken_of(low, before, last, workloads)) if not named.strangers else named
         if before.found.types and not named.fleets:
             taken = replace(taken, types=before.found.types)
     if taken.window_hours is None and wants == before.intents and before.found.window_hours and again:
         taken = replace(taken, window_hours=before.found.window_hours)
+    if taken.horizon is None and wants == before.intents and again:
+        taken = replace(taken, horizon=before.found.horizon)
+    if (
+        "instances" in before.intents
+        and asked.mood == "request"
+        and not taken.instance_ids
+        and _REPLACE_THEM.search(low)
+    ):
+        advised = _advised(last)
+        taken, wants = replace(taken, instance_ids=advised), ("replace",) if advised else ("instances",)
     feeling = asked.mood
     if "change" in wants and "change" not in asked.intents:  # a follow-up to a change only looks at it
         feeling = "what-if"
         taken = before.found if not taken.change.says_something else taken
     lang = asked.lang if len(low) > 3 else before.lang
     return _defaulted(replace(asked, lang=lang, intents=wants, mood=feeling, found=taken, named=named, follows=last))
+
+
+_REPLACE_THEM = re.compile(r"\breplac\w+|\bswap\b|\brecycle\b|교체|갈아|바꿔")
+
+
+def _advised(last: Exchange) -> tuple[str, ...]:
+    """Instances that the answer before advised to replace."""
+    groups = [g for s in last.seen if s.tool == "assess_instances" for g in s.body.get("instance_groups") or []]
+    advised = [
+        g
+        for g in groups
+        if isinstance(g, dict)
+        and any("replace-instances" in str(r.get("as_action")) for r in g.get("recommended") or [])
+    ]
+    return tuple(str(i) for g in advised for i in g.get("instance_ids") or [])[:20]
 
 
 def _wants_after(asked: Question, low: str, before: Question) -> tuple[Intent, ...]:
@@ -171,9 +200,19 @@ def _wants_after(asked: Question, low: str, before: Question) -> tuple[Intent, .
         return ("costs",) if re.search(r"cheap|expens|cost|싼|싸|비싼|비싸", low) else inherited or wants
     if asked.facets.rank and short and not wants:
         return inherited
-    if _only_names(wants) and short and (asked.named.fleets or asked.found.types or asked.found.window_hours):
+    if _only_names(wants) and short and _names_something(asked):
         return (inherited or wants) if again or not wants or _bare_names(low, asked) else wants
     return wants
+
+
+def _only_when(asked: Question) -> bool:
+    """«within 6 hours?»: a time to come and nothing else is of the thing spoken of."""
+    return asked.found.horizon is not None and _only_names(asked.intents) and len(asked.text.split()) <= 5
+
+
+def _names_something(asked: Question) -> bool:
+    found = asked.found
+    return bool(asked.named.fleets or found.types or found.window_hours or found.horizon)
 
 
 def _spoken_of(low: str, before: Question, last: Exchange, workloads: dict[str, str | None] | None) -> Named:

@@ -24,6 +24,27 @@ _NAMED: tuple[tuple[str, ...], ...] = (
     ("g5.12xlarge", "g6.12xlarge", "g4dn.12xlarge"),
 )
 
+# GPU types by GPU and how many they have; Source: AWS's tables of accelerated instance types
+_G_SIZES = (("xlarge", 1), ("2xlarge", 1), ("4xlarge", 1), ("8xlarge", 1), ("16xlarge", 1), ("12xlarge", 4))
+_BY_GPU: dict[str, tuple[tuple[str, int], ...]] = {
+    "T4": tuple((f"g4dn.{size}", n) for size, n in _G_SIZES),
+    "T4G": (("g5g.xlarge", 1), ("g5g.2xlarge", 1), ("g5g.4xlarge", 1), ("g5g.8xlarge", 1), ("g5g.16xlarge", 2)),
+    "A10G": (*((f"g5.{size}", n) for size, n in _G_SIZES), ("g5.24xlarge", 4), ("g5.48xlarge", 8)),
+    "L4": (*((f"g6.{size}", n) for size, n in _G_SIZES), ("g6.24xlarge", 4), ("g6.48xlarge", 8)),
+    "L40S": (*((f"g6e.{size}", n) for size, n in _G_SIZES), ("g6e.24xlarge", 4), ("g6e.48xlarge", 8)),
+    "V100": (("p3.2xlarge", 1), ("p3.8xlarge", 4), ("p3.16xlarge", 8), ("p3dn.24xlarge", 8)),
+    "A100": (("p4d.24xlarge", 8), ("p4de.24xlarge", 8)),
+    "H100": (("p5.4xlarge", 1), ("p5.48xlarge", 8)),
+    "H200": (("p5e.48xlarge", 8), ("p5en.48xlarge", 8)),
+    "K80": (("p2.xlarge", 1), ("p2.8xlarge", 8), ("p2.16xlarge", 16)),
+    "M60": (("g3s.xlarge", 1), ("g3.4xlarge", 1), ("g3.8xlarge", 2), ("g3.16xlarge", 4)),
+}
+
+
+def types_with(gpu: str, at_least: int) -> tuple[str, ...]:
+    """Types with so many GPUs of that name; empty when the name is none of a GPU."""
+    return tuple(name for name, n in _BY_GPU.get({"A10": "A10G"}.get(gpu, gpu), ()) if n >= at_least)
+
 
 def alternatives(instance_type: str) -> tuple[str, ...]:
     """Stand-ins for one type, nearest first, without the type itself; empty when none is known."""

@@ -14,7 +14,9 @@ from tests.agent.models.talk import Talk
 from tests.agent.models.world import CATALOG, FLEETS, HOSTILE, WRITES
 
 SIGNED = {"en": "_offline planner: no language model_", "ko": "_오프라인 플래너: 언어 모델 아님_"}
-CONSTANTS = frozenset(["2", "5", "90", "100", "1", "10", "0", "3", "4", "6", "24", "80", "70", "30", "7", "16"])
+CONSTANTS = frozenset(
+    ["0.1", "99.9", "2", "5", "90", "100", "1", "10", "0", "3", "4", "6", "24", "80", "70", "30", "7", "16"]
+)
 """figures of the product's own texts: the two-minute notice, 90 days, exit codes, the examples of the help"""
 
 
@@ -24,7 +26,7 @@ def is_korean(text: str) -> bool:
 
 def shown(call: tuple[str, dict[str, Any]]) -> str:
     name, arguments = call
-    values = [str(v) for k, v in arguments.items() if k in {"fleet", "window_hours", "text"}]
+    values = [str(v) for k, v in arguments.items() if k in {"fleet", "subject", "window_hours", "text"}]
     return ":".join([name, *values])
 
 

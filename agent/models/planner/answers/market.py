@@ -13,12 +13,14 @@ from agent.models.planner.answers.common import (
     which_fleet,
 )
 from agent.models.planner.answers.risk import DEFAULT_HOURS, future, scored
-from agent.models.planner.figures import basis, named, number, percent, plain, told, usd
+from agent.models.planner.figures import basis, moment, named, number, percent, plain, told, usd
 from agent.models.planner.sizes import alternatives
 from agent.models.planner.walk import Walk
 
-HISTORY_HOURS = 90 * 24
-"""EC2 keeps 90 days of spot prices; Source: EC2 DescribeSpotPriceHistory"""
+MOST_HOURS = 5 * 366 * 24
+"""the longest window of analyze_prices"""
+LONG_HOURS = 72
+"""from here on a question is about a stretch of time, not about now"""
 _SHOWN = 10
 
 
@@ -29,26 +31,15 @@ def prices(walk: Walk) -> list[str]:
         return []
     if not subjects:
         return which_fleet(walk, "show prices of")
-    asked = walk.question.found.window_hours or DEFAULT_HOURS
-    hours = min(asked, HISTORY_HOURS)
+    hours = min(walk.question.found.window_hours or DEFAULT_HOURS, MOST_HOURS)
     looked = [(s, walk.look("analyze_prices", fleet=s, window_hours=hours)) for s in subjects]
     found = [(s, seen) for s, seen in looked if seen is not None]
-    lines = _lead(walk, [(s, seen.body) for s, seen in found if seen.ok])
+    bodies = [(s, seen.body) for s, seen in found if seen.ok]
+    lines = _over_time(walk, bodies, hours) if hours >= LONG_HOURS and len(bodies) == 1 else _lead(walk, bodies)
     for subject, seen in found:
-        rows = _SHOWN if len(found) == 1 else 3
+        rows = 3 if len(found) > 1 else _SHOWN if len(walk.question.intents) == 1 else 4
         lines += [trouble(walk, seen, named(subject))] if not seen.ok else priced(walk, subject, hours, seen.body, rows)
-    if asked > HISTORY_HOURS:
-        lines.append(
-            walk.say(
-                "You asked about more than 90 days: EC2 keeps 90 days of spot price history, so anything older is "
-                "unknown here and only those 90 days are shown.",
-                (
-                    "물어보신 기간은 90일보다 깁니다. EC2는 spot 가격 기록을 90일만 보관하므로 그 이전은 알 수 "
-                    "없고, 90일만 보여 드립니다."
-                ),
-            )
-        )
-    if future(walk):
+    if future(walk) and set(walk.question.intents) == {"prices"}:
         lines.append(
             walk.say(
                 "Future prices are unknown: no tool forecasts them.",
@@ -109,6 +100,57 @@ def _lead(walk: Walk, found: list[tuple[str, dict[str, Any]]]) -> list[str]:
     ]
 
 
+def _over_time(walk: Walk, bodies: list[tuple[str, dict[str, Any]]], hours: int) -> list[str]:
+    """What it cost over a stretch: mean and range where prices are known, since when, and what of it is not known."""
+    (subject, body), lines = bodies[0], []
+    pools = sorted(_chosen(walk, body), key=lambda p: number(p.get("mean_usd_per_hour")) or 0)
+    known = [p for p in pools if number(p.get("mean_usd_per_hour")) is not None]
+    if known:
+        cheap, dear = known[0], known[-1]
+        lows = [n for p in known if (n := number(p.get("low_usd_per_hour"))) is not None]
+        highs = [n for p in known if (n := number(p.get("high_usd_per_hour"))) is not None]
+        low, high = (usd(f(v), walk.lang, "") if v else usd(None, walk.lang) for f, v in ((min, lows), (max, highs)))
+        means = [usd(p.get("mean_usd_per_hour"), walk.lang, "") for p in (cheap, dear)]
+        mean = means[0] if len(known) == 1 else f"{means[0]} ({_zone(cheap)}) – {means[1]} ({_zone(dear)})"
+        least, most = (percent(p.get("saving_share"), walk.lang) for p in (dear, cheap))
+        below = most if least == most else f"{least} – {most}"
+        rate = usd(cheap.get("on_demand_usd_per_hour"), walk.lang)
+        since = _since(walk, body, hours)
+        lines.append(
+            walk.say(
+                f"**{named(subject)} cost {mean} an hour on average {since}**, between {low} and {high}; {below} below "
+                f"on-demand {rate}.",
+                f"**{named(subject)}의 평균 시간당 비용은 {since} {mean}**, 범위 {low}–{high}; "
+                f"온디맨드 {rate}보다 {below} 저렴.",
+            )
+        )
+    return lines + _not_known(walk, body, hours)
+
+
+def _since(walk: Walk, body: dict[str, Any], hours: int) -> str:
+    at = body.get("known_since")
+    days = plain(hours / 24, walk.lang)
+    if not at:
+        return walk.say(f"over the last {days} days", f"지난 {days}일 동안")
+    day = moment(at, walk.lang)[:10]
+    return walk.say(f"since {day}, as far as is known", f"알려진 {day} 이후로")
+
+
+def _not_known(walk: Walk, body: dict[str, Any], hours: int) -> list[str]:
+    """The part of the window that no price is known of."""
+    if not body.get("known_since"):
+        return []
+    at, asked = moment(body.get("known_since"), walk.lang), plain(hours / 24, walk.lang)
+    return [
+        walk.say(
+            f"Before {at} the price is unknown: of the {asked} days asked for only the stretch since then is in any "
+            "figure. EC2 keeps 90 days of spot prices, and the local archive reaches no further yet.",
+            f"{at} 이전의 가격은 모릅니다. 물어보신 {asked}일 중 그 뒤의 구간만 수치에 들어 있습니다. EC2는 "
+            "spot 가격을 90일만 보관하고, 로컬 보관분도 아직 그 이전을 갖고 있지 않습니다.",
+        )
+    ]
+
+
 def _cheapest(pools: list[dict[str, Any]]) -> dict[str, Any] | None:
     known = [p for p in pools if number(p.get("current_usd_per_hour")) is not None]
     return min(known, key=lambda p: number(p.get("current_usd_per_hour")) or 0, default=None)
@@ -127,10 +169,13 @@ def _chosen(walk: Walk, body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def priced(walk: Walk, subject: str, hours: int, body: dict[str, Any], shown: int = _SHOWN) -> list[str]:
     pools, zones = _chosen(walk, body), walk.question.found.zones
+    en, ko = f"of the last {hours} h", f"지난 {hours}시간"
+    if body.get("known_since"):
+        en, ko = (f(moment(body.get("known_since"), walk.lang)) for f in ("since {}".format, "{} 이후".format))
     lines = [
         walk.say(
-            f"{named(subject)}, spot prices of the last {hours} h (USD per instance-hour, time-weighted mean):",
-            f"{named(subject)}, 지난 {hours}시간 spot 가격 (인스턴스 시간당 USD, 시간 가중 평균):",
+            f"{named(subject)}, spot prices {en} (USD per instance-hour, time-weighted mean):",
+            f"{named(subject)}, {ko} spot 가격 (인스턴스 시간당 USD, 시간 가중 평균):",
         ),
         "",
     ]

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from agent.models.planner.answers.chances import forecast
 from agent.models.planner.answers.common import (
     MAX_FLEETS,
     fleet_rows,
@@ -14,7 +15,7 @@ from agent.models.planner.answers.common import (
     trouble,
     which_fleet,
 )
-from agent.models.planner.figures import basis, named, number, percent, plain, plainly, told, usd
+from agent.models.planner.figures import basis, named, number, percent, plain, plainly, told
 from agent.models.planner.walk import Walk
 
 DEFAULT_HOURS = 24
@@ -22,23 +23,16 @@ DEFAULT_HOURS = 24
 
 def risk(walk: Walk) -> list[str]:
     """How likely each fleet's pools look to be taken, and why; ranked when no single fleet is meant."""
+    if walk.question.found.types and not walk.question.fleets:
+        return forecast(walk)
     names = _at_risk(walk)
     if names is None:
         return []
-    if walk.question.found.types and not walk.question.fleets:
-        return _type_risk(walk)
     if not names:
         return which_fleet(walk, "score")
     looked = [(name, walk.look("score_risk", fleet=name)) for name in names]
     scores = [(name, seen) for name, seen in looked if seen is not None]
     lines = [] if walk.question.fleets else _ranking(walk)
-    if _chance(walk):
-        lines.append(
-            walk.say(
-                "The probability for a time to come is unknown: no tool here forecasts it. What is known now:",
-                "앞으로 중단될 확률은 모릅니다. 예측하는 도구가 없습니다. 지금 알려진 것은:",
-            )
-        )
     brief = (not walk.question.fleets and len(scores) > 1) or len(walk.question.fleets) > 1
     if len(walk.question.fleets) > 1:
         lines += _safest_first(walk, [(name, seen.body) for name, seen in scores if seen.ok])
@@ -119,16 +113,6 @@ def _risk_key(row: dict[str, Any]) -> tuple[int, float]:
     return (order.get(str(row.get("risk")), 2), -(number(row.get("largest_pool_share")) or 0) * spot)
 
 
-def _chance(walk: Walk) -> bool:
-    return (
-        future(walk)
-        or re.search(
-            r"\blikel|\bprobab|\bchance|\bodds\b|next (?:hour|day|few)|확률|가능성|안에", walk.question.text.lower()
-        )
-        is not None
-    )
-
-
 def _gpu_rows(walk: Walk, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The fleets of GPU families (g, p), when GPUs are what was asked about; empty when not, or when none runs."""
     if not re.search(r"\bgpus?\b", walk.question.text.lower(), re.ASCII):
@@ -148,49 +132,7 @@ def _at_risk(walk: Walk) -> list[str] | None:
     rows = sorted(rows, key=_risk_key)
     if on_gpu := _gpu_rows(walk, rows):
         return [str(r.get("name")) for r in on_gpu][:MAX_FLEETS]
-    if question.found.types:
-        return [str(r.get("name")) for r in rows if set(question.found.types) & set(texts_of(r, "instance_types"))]
     return spot_fleets(rows)[:3] if question.facets.rank != "least" else spot_fleets(rows)[-1:]
-
-
-def _type_risk(walk: Walk) -> list[str]:
-    """Risk of an instance type: told through the fleets that run it, and its prices as a sign."""
-    rows = fleet_rows(walk) or []
-    types = walk.question.found.types
-    there = [str(r.get("name")) for r in rows if set(types) & set(texts_of(r, "instance_types"))][:2]
-    lines: list[str] = []
-    for name in there:
-        seen = walk.look("score_risk", fleet=name)
-        if seen is None:
-            continue
-        lines += [trouble(walk, seen, named(name))] if not seen.ok else scored(walk, name, seen.body, only=types)
-    if not there:
-        for instance_type in types[:2]:
-            seen = walk.look("analyze_prices", fleet=instance_type, window_hours=DEFAULT_HOURS)
-            if seen is not None and seen.ok and "prices" not in walk.question.intents:
-                lines += [_price_line(walk, p) for p in rows_of(seen.body, "pools")[:3]] + [basis(seen.body, walk.lang)]
-            elif seen is not None and not seen.ok:
-                lines.append(trouble(walk, seen, named(instance_type)))
-        lines.append(
-            walk.say(
-                f"No fleet here runs {listed(walk, types)}, so its risk is not scored: prices are only a sign of "
-                "demand.",
-                f"{listed(walk, types)}을(를) 쓰는 fleet이 없어 위험 점수는 모릅니다. 가격은 수요의 신호일 뿐입니다.",
-            )
-        )
-    lines.append(
-        walk.say(
-            "The probability of an interruption tomorrow is unknown: nothing here forecasts it, and EC2 "
-            "publishes none per day.",
-            "내일 중단될 확률은 모릅니다. 예측하는 도구가 없고 EC2도 하루 단위로 공개하지 않습니다.",
-        )
-    )
-    return lines
-
-
-def _price_line(walk: Walk, pool: dict[str, Any]) -> str:
-    now, saving = usd(pool.get("current_usd_per_hour"), walk.lang), percent(pool.get("saving_share"), walk.lang)
-    return f"- {told(pool.get('pool'))}: {now}, {walk.say('saving', '절감률')} {saving}"
 
 
 def scored(

@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from agent.models.planner.answers.common import level, rows_of, texts_of, trouble, which_fleet
+from agent.models.planner.answers.chances import chance_line
+from agent.models.planner.answers.common import fleet_rows, level, rows_of, texts_of, trouble, which_fleet
 from agent.models.planner.figures import basis, named, percent, plainly, span
 from agent.models.planner.walk import Walk
 
 
 def watch(walk: Walk) -> list[str]:
-    """One line to go by, and the evidence; a night to come is not forecast by anybody."""
+    """One line to go by, and the evidence, with the chance of the hours to come."""
     if not walk.question.fleets:
         return which_fleet(walk, "judge")
     lines: list[str] = []
     for name in walk.question.fleets[:2]:
         score, saved = walk.look("score_risk", fleet=name), walk.look("list_checkpoints", fleet=name)
-        if score is None or saved is None:
+        ahead = walk.look("forecast_interruptions", subject=name)
+        if score is None or saved is None or ahead is None:
             continue
         if not score.ok:
             lines.append(trouble(walk, score, named(name)))
@@ -22,6 +24,7 @@ def watch(walk: Walk) -> list[str]:
         age = saved.body.get("age_seconds") if saved.ok and saved.body.get("newest_whole") else None
         lines += [
             _verdict(walk, name, score.body, age is not None),
+            *([line] if ahead.ok and (line := chance_line(walk, ahead.body, _largest(walk, name))) else []),
             *_evidence(walk, score.body),
             *_work(walk, saved.ok, age),
         ]
@@ -31,13 +34,17 @@ def watch(walk: Walk) -> list[str]:
             walk.say(
                 "While `spotwarden run` is up, interruption notices are answered as the policy allows; the chat "
                 "alone watches "
-                "nothing. The night itself is not forecast by any tool.",
+                "nothing.",
                 "`spotwarden run`이 떠 있는 동안에만 정책이 허용한 대로 중단 알림에 대응합니다. 채팅만으로는 "
-                "감시하지 않습니다. "
-                "오늘 밤 자체를 예측하는 도구는 없습니다.",
+                "감시하지 않습니다.",
             )
         )
     return lines
+
+
+def _largest(walk: Walk, name: str) -> str:
+    row = next((r for r in fleet_rows(walk) or [] if r.get("name") == name), {})
+    return str(row.get("largest_pool") or "")
 
 
 def _verdict(walk: Walk, name: str, body: dict[str, Any], saves: bool) -> str:
