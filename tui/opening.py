@@ -8,15 +8,16 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
-from tools.errors import AccessDenied, PolicyError, Rejected, SpotError, Throttled, Unreachable, UsageError
+from tools.errors import PolicyError, SpotError, UsageError
 from tui.config import Settings
 from tui.kill_switch import is_on, put_on, take_off
+from tui.listening import somebody_listens
+from tui.looks import Looks
 
 if TYPE_CHECKING:
     from agent.actuation import Actuation
@@ -33,23 +34,12 @@ if TYPE_CHECKING:
     from tools.monitor.settings import MonitorSettings
     from tools.records import (
         AuditEntry,
-        CostReport,
-        Fleet,
-        FleetRisk,
-        InterruptionForecast,
-        Inventory,
-        OpportunityAnalysis,
-        PoolSignal,
-        PriceAnalysis,
-        Watch,
     )
     from tools.simulation.client import SimulatedAccount
-    from tools.tool import Tool
 
 # what the simulated account accepts: no real key ever goes there
 _SIMULATED_KEYS = ("AKIASIMULATED0000000", "simulated")
 _VERIFY_ALWAYS_BELOW = 20_000
-_CONNECT_SECONDS = 5.0
 
 
 class WallClock:
@@ -57,7 +47,7 @@ class WallClock:
         return datetime.now(UTC)
 
 
-class House:
+class House(Looks):
     """Everything one run needs, opened when first asked for, closed together. Safe to call from threads."""
 
     def __init__(self, settings: Settings, simulated: "SimulatedAccount | None" = None) -> None:
@@ -89,7 +79,7 @@ class House:
 
         simulation = self.simulation
         if simulation is None and self.settings.endpoint is not None:
-            _somebody_listens(self.settings.endpoint)
+            somebody_listens(self.settings.endpoint)
         return open_account(
             profile=None if simulation else self.settings.profile,
             region=self.settings.region or (simulation.region if simulation else None),
@@ -156,7 +146,7 @@ class House:
         return Desk(
             reader=self.account.reader,
             clock=self.clock,
-            audit=self.journal,
+            audit=self,
             archive=self.archive,
             advisor=self.advisor,
         )
@@ -198,10 +188,6 @@ class House:
         except ValidationError as error:
             known = ", ".join(MonitorSettings.model_fields)
             raise UsageError(f"[monitor]: {explain(error)}", hint=f"the thresholds are {known}") from None
-
-    def ask(self, tool: "Tool", **arguments: object) -> Any:
-        """One read tool's answer for these arguments, checked as a model's would be."""
-        return tool.call(self.desk, tool.validate(arguments))
 
     @cached_property
     def actuation(self) -> "Actuation":
@@ -308,67 +294,6 @@ class House:
     def session(self) -> "Session":
         return self._session
 
-    def inventory(self) -> "Inventory":
-        from tools.fleets.describe import list_fleets
-
-        found: Inventory = self.ask(list_fleets)
-        return found
-
-    def fleet(self, name: str) -> "Fleet":
-        from tools.fleets.find import find_fleet
-
-        return find_fleet(self.account.reader, name)
-
-    def prices(self, fleet: str) -> "PriceAnalysis":
-        from tools.market.analyze import analyze_prices
-
-        found: PriceAnalysis = self.ask(analyze_prices, fleet=fleet, window_hours=24 * 7)
-        return found
-
-    def risk(self, fleet: str) -> "FleetRisk":
-        from tools.risk.score import score_risk
-
-        found: FleetRisk = self.ask(score_risk, fleet=fleet)
-        return found
-
-    def signals(self, *, hours: float = 24 * 7) -> "tuple[PoolSignal, ...]":
-        """What EC2 did in the pools of our fleets: from the archive, and what AWS itself remembers and lets us read."""
-        from tools.risk.knowledge import seen_once
-
-        now, reader = self.clock.now(), self.account.reader
-        since = now - timedelta(hours=hours)
-        kept = self.archive.signals(region=reader.account().region, since=since)
-        try:
-            told = reader.pool_signals(since=since)
-        except (AccessDenied, Rejected, Throttled):
-            told = ()
-        return seen_once((*kept, *told), since=since, until=now)
-
-    def forecast(self, fleet: str) -> "InterruptionForecast":
-        from tools.risk.outlook import forecast_interruptions
-
-        found: InterruptionForecast = self.ask(forecast_interruptions, subject=fleet)
-        return found
-
-    def choice(self, fleet: str) -> "OpportunityAnalysis":
-        from tools.choice.opportunities import compare
-        from tools.choice.survey import Doors
-
-        desk = self.desk
-        return compare(Doors(desk.reader, desk.clock, desk.archive, desk.advisor), (fleet,), horizon_hours=24)
-
-    def watch(self) -> "Watch":
-        """Newest sample of every fleet, and the alerts."""
-        from tools.monitor.watch import watch
-
-        return watch(self.clock, self.account.reader, self.archive, self.monitoring)
-
-    def costs(self) -> "CostReport":
-        from tools.money.costs import report_costs
-
-        found: CostReport = self.ask(report_costs)
-        return found
-
     def proposals(self) -> "tuple[SavedProposal, ...]":
         return self.journal.proposals(limit=100)
 
@@ -380,6 +305,10 @@ class House:
         if saved.status == "approved":
             self.actuation.act(proposal_id, by=by)
         return self.journal.proposal(proposal_id)
+
+    def search_audit(self, text: str, *, limit: int) -> "tuple[tuple[AuditEntry, ...], int]":
+        """tools.cloud.AuditReader: only who searches the journal needs one that opens."""
+        return self.journal.search_audit(text, limit=limit)
 
     def audit(self, after_seq: int, limit: int) -> "tuple[AuditEntry, ...]":
         return self.journal.entries(after_seq=after_seq, limit=limit, newest_first=True)
@@ -443,19 +372,6 @@ class House:
             opened = self.__dict__.pop(part, None)
             if opened is not None:
                 opened.close()
-
-
-def _somebody_listens(endpoint: str) -> None:
-    """Raises  Unreachable: nobody does; asking AWS's client first would end in a riddle about regions or keys"""
-    parts = urlsplit(endpoint)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_SECONDS).close()
-    except OSError as error:
-        raise Unreachable(
-            f"endpoint {endpoint}: nobody answers there: {error.strerror or error}",
-            hint="start it again (spotwarden demo --serve), or unset SPOTWARDEN_ENDPOINT_URL and AWS_ENDPOINT_URL",
-        ) from None
 
 
 @contextmanager

@@ -1,0 +1,99 @@
+"""What screens and commands look at: each a read tool's answer at the desk. Calls block, so screens use threads."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tools.errors import AccessDenied, Rejected, Throttled
+
+if TYPE_CHECKING:
+    from tools.cloud import Desk
+    from tools.monitor.settings import MonitorSettings
+    from tools.records import (
+        CostReport,
+        Fleet,
+        FleetRisk,
+        InterruptionForecast,
+        Inventory,
+        OpportunityAnalysis,
+        PoolSignal,
+        PriceAnalysis,
+        Watch,
+    )
+    from tools.tool import Tool
+
+
+class Looks:
+    """Reads only. Whoever has a desk can look."""
+
+    @property
+    def desk(self) -> "Desk":
+        raise NotImplementedError
+
+    @property
+    def monitoring(self) -> "MonitorSettings":
+        raise NotImplementedError
+
+    def ask(self, tool: "Tool", **arguments: object) -> Any:
+        """One read tool's answer for these arguments, checked as a model's would be."""
+        return tool.call(self.desk, tool.validate(arguments))
+
+    def inventory(self) -> "Inventory":
+        from tools.fleets.describe import list_fleets
+
+        found: Inventory = self.ask(list_fleets)
+        return found
+
+    def fleet(self, name: str) -> "Fleet":
+        from tools.fleets.find import find_fleet
+
+        return find_fleet(self.desk.reader, name)
+
+    def prices(self, fleet: str) -> "PriceAnalysis":
+        from tools.market.analyze import analyze_prices
+
+        found: PriceAnalysis = self.ask(analyze_prices, fleet=fleet, window_hours=24 * 7)
+        return found
+
+    def risk(self, fleet: str) -> "FleetRisk":
+        from tools.risk.score import score_risk
+
+        found: FleetRisk = self.ask(score_risk, fleet=fleet)
+        return found
+
+    def signals(self, *, hours: float = 24 * 7) -> "tuple[PoolSignal, ...]":
+        """What EC2 did in the pools of our fleets: from the archive, and what AWS itself remembers and lets us read."""
+        from tools.risk.knowledge import seen_once
+
+        now, reader = self.desk.clock.now(), self.desk.reader
+        since = now - timedelta(hours=hours)
+        kept = self.desk.archive.signals(region=reader.account().region, since=since)
+        try:
+            told = reader.pool_signals(since=since)
+        except (AccessDenied, Rejected, Throttled):
+            told = ()
+        return seen_once((*kept, *told), since=since, until=now)
+
+    def forecast(self, fleet: str) -> "InterruptionForecast":
+        from tools.risk.outlook import forecast_interruptions
+
+        found: InterruptionForecast = self.ask(forecast_interruptions, subject=fleet)
+        return found
+
+    def choice(self, fleet: str) -> "OpportunityAnalysis":
+        from tools.choice.opportunities import compare
+        from tools.choice.survey import Doors
+
+        desk = self.desk
+        return compare(Doors(desk.reader, desk.clock, desk.archive, desk.advisor), (fleet,), horizon_hours=24)
+
+    def watch(self) -> "Watch":
+        """Newest sample of every fleet, and the alerts."""
+        from tools.monitor.watch import watch
+
+        return watch(self.desk.clock, self.desk.reader, self.desk.archive, self.monitoring)
+
+    def costs(self) -> "CostReport":
+        from tools.money.costs import report_costs
+
+        found: CostReport = self.ask(report_costs)
+        return found
