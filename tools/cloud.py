@@ -78,7 +78,7 @@ class CloudReader(Protocol):
         ...
 
     def placement_scores(self, instance_types: Sequence[str], *, target_capacity: int) -> tuple[PlacementScore, ...]:
-        """By zone; empty when the account has no answer."""
+        """By zone; empty for fewer than three types. Raises Rejected: EC2 answers no more new questions today."""
         ...
 
     def on_demand_rates(self, instance_types: Sequence[str], *, product: str) -> tuple[OnDemandRate, ...]:
@@ -105,7 +105,13 @@ class CloudReader(Protocol):
         """Interruptions, rebalance recommendations, granted and refused launches of our fleets, oldest first.
 
         EC2-initiated events only, as far back as AWS keeps them: hours for spot requests, weeks for fleet activity.
+        Of the places where AWS tells of them, one that may not be read is told in `signals_missing`.
         """
+        ...
+
+    @property
+    def signals_missing(self) -> tuple[str, ...]:
+        """What the latest `pool_signals` could not read, in words; empty = nothing."""
         ...
 
     def objects(self, bucket: str, prefix: str) -> tuple[StoredObject, ...]: ...

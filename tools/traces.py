@@ -62,7 +62,8 @@ class Trace:
 def find_traces(root: Path, *, kind: str = "availability") -> tuple[Path, ...]:
     """Every `**/<kind>/**.json.gz` under a folder, which may itself be called <kind>; sorted by relative path.
 
-    Links to folders are followed, each real folder is read once.
+    Links to folders are followed, but not round a loop; what lies in a real folder is found there, and not again by
+    a link.
     Raises  UsageError: no such folder; DataError: a folder below it cannot be read
     """
     if not root.is_dir():
@@ -70,18 +71,27 @@ def find_traces(root: Path, *, kind: str = "availability") -> tuple[Path, ...]:
         raise UsageError(f"{root}: {seen}", hint="name the folder that holds the traces")
     above = root.resolve().name == kind
     found: list[Path] = []
-    visited: set[str] = set()
-    for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable):
-        real = os.path.realpath(folder)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders.sort()
-        here = Path(folder)
-        if above or kind in here.relative_to(root).parts:
-            found += [here / name for name in files if name.endswith(SUFFIX)]
+    visited: set[tuple[str, bool]] = set()
+    starts = [root]
+    for start in starts:  # grows: links come after every real folder
+        for folder, folders, files in os.walk(start, onerror=_unreadable):
+            here = Path(folder)
+            counts = above or kind in here.relative_to(root).parts
+            visit = (os.path.realpath(folder), counts)  # a link called <kind> may lead to a folder already passed by
+            if visit in visited:
+                folders.clear()
+                continue
+            visited.add(visit)
+            folders.sort()
+            starts += [here / name for name in folders if _leads_on(here / name)]
+            if counts:
+                found += [here / name for name in files if name.endswith(SUFFIX)]
     return tuple(sorted(found, key=lambda path: path.relative_to(root).as_posix()))
+
+
+def _leads_on(folder: Path) -> bool:
+    """A link, and not to a folder that it lies in."""
+    return folder.is_symlink() and folder.resolve() not in folder.parent.resolve().joinpath("_").parents
 
 
 def _unreadable(error: OSError) -> None:

@@ -1,10 +1,12 @@
 """What `spotwarden market` prints: the records' own figures, rounded. Unknown is a word, never a 0."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tui.output import plain, table
+from tui.charts.text import forecast_bars, rate_bars
+from tui.grid import COLOURS, Grid, Paint, no_paint
+from tui.output import plain
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
         CapacityPool,
         FleetInstanceRisk,
         FleetRisk,
+        InstanceRisk,
         Interruption,
         InterruptionForecast,
         Opportunity,
         OpportunityAnalysis,
+        PoolForecast,
         PoolPrices,
         PriceAnalysis,
         SetAside,
@@ -26,15 +30,6 @@ UNKNOWN = "unknown"
 MOST_SHIFTS = 5
 _IN_COLUMNS = ("placement score", "Spot Advisor")
 """reasons that stand in the table, with their meaning below it"""
-Paint = Callable[[str, str], str]
-"""(text, ANSI code) → the text, coloured where a terminal wants it"""
-_COLOURS = {"use": "32", "use with care": "33", "avoid": "31", "low": "32", "medium": "33", "high": "31"}
-
-
-def no_paint(text: str, code: str) -> str:
-    del code
-    return text
-
 
 # parts
 
@@ -51,13 +46,17 @@ def share(value: float | None) -> str:
     """0.4 %, 12 %, 99.7 %: a small chance is never shown as none, nor a large one as certain."""
     if value is None:
         return UNKNOWN
-    from tools.choice.reasons import share as text
+    from tools.figures import share as text
 
     return text(value)
 
 
-def likely(found: "Interruption") -> str:
-    """12 % (3.1 % to 40 %), or unknown."""
+def likely(found: "Interruption", *, short: bool = False) -> str:
+    """12 % (3.1 % to 40 %), or unknown (3.1 % to 99 %); short: 12 % (3.1-40 %), or unknown."""
+    if short:
+        middle = share(found.probability)
+        narrow = found.probability is None or found.low is None or found.high is None
+        return middle if narrow else f"{middle} ({share(found.low).removesuffix(' %')}-{share(found.high)})"
     if found.probability is None:
         return UNKNOWN if found.high is None else f"{UNKNOWN} ({share(found.low)} to {share(found.high)})"
     if found.low is None or found.high is None:
@@ -79,33 +78,35 @@ def footer(as_of: "datetime", source: str) -> str:
     return f"as of {as_of:%Y-%m-%d %H:%M:%SZ} · {plain(source)}"
 
 
+def _pools(found: Sequence[object]) -> str:
+    return f"{len(found)} pool{'' if len(found) == 1 else 's'}"
+
+
 def _zone_column(pools: "Sequence[CapacityPool]") -> bool:
     """Zone names differ between accounts, ids do not: both are shown where both are known."""
     return any(p.zone_name and p.zone_id for p in pools)
 
 
-def _painted(text: str, paint: Paint) -> str:
-    """The table with its last column, a word, in its colour."""
-    lines = text.split("\n")
-    for i, line in enumerate(lines[1:], 1):
-        word = line.rsplit("  ", maxsplit=1)[-1]
-        if word in _COLOURS:
-            lines[i] = line.removesuffix(word) + paint(word, _COLOURS[word])
-    return "\n".join(lines)
-
-
 # prices
 
 
-def price_lines(found: "PriceAnalysis") -> Iterator[str]:
+def price_lines(found: "PriceAnalysis", width: int | None = None) -> Iterator[str]:
     """The table, what was set aside, and where it comes from: the record's own numbers, rounded."""
     ids = _zone_column([p.pool for p in found.pools])
     header = ("POOL", *(("ZONE ID",) if ids else ()), "PRODUCT", "NOW", "MEAN", "MEDIAN", "P90", "LOW-HIGH")
     header = (*header, "VOLATILITY", "VS ON-DEMAND", "CHANGES")
-    right = frozenset(range(header.index("NOW"), len(header)))
-    yield table(header, (_price_row(p, ids=ids) for p in found.pools), right=right)
+    products = {p.pool.product for p in found.pools}
+    grid = Grid(
+        header,
+        lambda _: [_price_row(p, ids=ids) for p in found.pools],
+        right=frozenset(header[header.index("NOW") :]),
+        # where there are several, the product tells rows apart
+        drop=(*(("PRODUCT",) if len(products) < 2 else ()), "CHANGES", "ZONE ID", "LOW-HIGH", "MEDIAN", "P90"),
+    )
+    yield from grid.lines(no_paint, width)
     window = "everything it holds" if found.window_hours is None else f"last {found.window_hours:g} h"
-    yield f"{len(found.pools)} pools · USD per instance-hour · mean, median, p90 time-weighted · {window}"
+    told = f"{', '.join(sorted(products))} · " if len(products) == 1 else ""
+    yield f"{_pools(found.pools)} · {plain(told)}USD per instance-hour · mean, median, p90 time-weighted · {window}"
     yield from (f"note: {plain(note)}" for note in found.notes)
     yield from _shift_lines(found.pools)
     yield from counted("set aside", found.set_aside)
@@ -153,6 +154,8 @@ def risk_lines(found: "FleetRisk") -> Iterator[str]:
     largest = found.largest_pool_share
     part = "no spot instance" if largest is None else f"largest pool {largest:.0%} of spot instances"
     yield f"{plain(found.fleet)}: {found.level} · {part}"
+    if found.level_by_prices not in (None, found.level):
+        yield f"  `spotwarden fleets` says {found.level_by_prices}: it looks at prices alone, here every sign counts"
     for score in found.pools:
         rate = score.interruptions_per_100_hours
         if rate is None or score.low is None or score.high is None:
@@ -164,6 +167,7 @@ def risk_lines(found: "FleetRisk") -> Iterator[str]:
             yield f"    {evidence.fact}: {plain(evidence.value)}"
         if score.missing:
             yield f"    not known: {plain('; '.join(score.missing))}"
+    yield from rate_bars(found)
     for advice in found.advice:
         yield f"  → {plain(advice)}"
     yield footer(found.as_of, found.source)
@@ -175,28 +179,34 @@ def _named(pool: "CapacityPool") -> str:
     return f"{pool_text(pool)} ({pool.zone_id})" if both else pool_text(pool)
 
 
-def instance_lines(found: "FleetInstanceRisk", paint: Paint = no_paint) -> Iterator[str]:
+def instance_lines(found: "FleetInstanceRisk", paint: Paint = no_paint, width: int | None = None) -> Iterator[str]:
     """Every spot instance: how likely it is taken, what would be lost, what to do."""
     if not found.instances:
         yield f"{plain(found.name)}: no spot instance runs"
         yield footer(found.as_of, found.source)
         return
-    horizons = [i.horizon_minutes for i in found.instances[0].within]
-    header = ("INSTANCE", "POOL", *(_within(m) for m in horizons), "UNSAVED", "LEVEL")
-    rows = [
-        (
-            one.instance_id,
-            _named(one.pool),
-            *(likely(i) for i in one.within),
-            UNKNOWN if one.unsaved_minutes is None else f"{one.unsaved_minutes:.0f} min",
-            one.level,
-        )
-        for one in found.instances
-    ]
-    yield _painted(table(header, rows, right=frozenset(range(2, len(header) - 1))), paint)
+    chances = tuple(_within(i.horizon_minutes) for i in found.instances[0].within)
+    grid = Grid(
+        ("INSTANCE", "POOL", "ZONE ID", *chances, "UNSAVED", "LEVEL"),
+        lambda short: [_instance_row(one, short=short) for one in found.instances],
+        right=frozenset((*chances, "UNSAVED")),
+        drop=("ZONE ID", *chances[1:-1], "UNSAVED", *chances[-1:]),
+    )
+    yield from grid.lines(paint, width)
     yield from _advice_lines(found)
     yield from _not_known([one.missing for one in found.instances])
     yield footer(found.as_of, found.source)
+
+
+def _instance_row(one: "InstanceRisk", *, short: bool) -> tuple[object, ...]:
+    return (
+        one.instance_id,
+        pool_text(one.pool),
+        one.pool.zone_id or "?",
+        *(likely(i, short=short) for i in one.within),
+        UNKNOWN if one.unsaved_minutes is None else f"{one.unsaved_minutes:.0f} min",
+        one.level,
+    )
 
 
 def _advice_lines(found: "FleetInstanceRisk") -> Iterator[str]:
@@ -211,7 +221,7 @@ def _advice_lines(found: "FleetInstanceRisk") -> Iterator[str]:
 
 
 def _within(minutes: float) -> str:
-    from tools.choice.reasons import span
+    from tools.figures import span
 
     return f"P {span(minutes)}"
 
@@ -226,24 +236,18 @@ def _not_known(missing: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield f"not known: {plain(text)}" + (f" ({count} of {len(missing)})" if count < len(missing) else "")
 
 
-def forecast_lines(found: "InterruptionForecast", paint: Paint = no_paint) -> Iterator[str]:
+def forecast_lines(found: "InterruptionForecast", paint: Paint = no_paint, width: int | None = None) -> Iterator[str]:
     """P(interrupted) by horizon with intervals, and the signs that stand beside it."""
-    horizons = [i.horizon_minutes for i in found.pools[0].within] if found.pools else []
-    header = ("POOL", "ZONE ID", *(_within(m) for m in horizons), "PER 100 H", "ADVISOR", "PLACED", "LEVEL")
-    rows = [
-        (
-            pool_text(one.pool),
-            one.pool.zone_id or "?",
-            *(likely(i) for i in one.within),
-            UNKNOWN if one.hazard.per_100_hours is None else f"{one.hazard.per_100_hours:.3g}",
-            one.advisor.label if one.advisor else UNKNOWN,
-            UNKNOWN if one.placement is None else f"{one.placement.score}/10",
-            one.level,
-        )
-        for one in found.pools
-    ]
-    yield _painted(table(header, rows, right=frozenset(range(2, len(header) - 1))), paint)
-    yield f"{plain(found.subject)}: {len(found.pools)} pools · P: chance that an instance is interrupted, 90 % interval"
+    chances = tuple(_within(i.horizon_minutes) for i in found.pools[0].within) if found.pools else ()
+    grid = Grid(
+        ("POOL", "ZONE ID", *chances, "PER 100 H", "ADVISOR", "PLACED", "LEVEL"),
+        lambda short: [_forecast_row(one, short=short) for one in found.pools],
+        right=frozenset((*chances, "PER 100 H", "ADVISOR", "PLACED")),
+        drop=("ZONE ID", "PLACED", "PER 100 H", "ADVISOR", *chances[1:2], *chances[3:], *chances[:1]),
+    )
+    yield from grid.lines(paint, width)
+    yield from forecast_bars(found)
+    yield f"{plain(found.subject)}: {_pools(found.pools)} · P: chance that an instance is interrupted, 90 % interval"
     methods = dict.fromkeys(f"{i.method}: {i.source}" for one in found.pools for i in one.within if not i.abstains)
     yield from (f"  by {plain(method)}" for method in methods)
     yield from _abstentions(found)
@@ -255,8 +259,20 @@ def forecast_lines(found: "InterruptionForecast", paint: Paint = no_paint) -> It
     yield footer(found.as_of, found.source)
 
 
+def _forecast_row(one: "PoolForecast", *, short: bool) -> tuple[object, ...]:
+    return (
+        pool_text(one.pool),
+        one.pool.zone_id or "?",
+        *(likely(i, short=short) for i in one.within),
+        UNKNOWN if one.hazard.per_100_hours is None else f"{one.hazard.per_100_hours:.3g}",
+        one.advisor.label if one.advisor else UNKNOWN,
+        UNKNOWN if one.placement is None else f"{one.placement.score}/10",
+        one.level,
+    )
+
+
 def _abstentions(found: "InterruptionForecast") -> Iterator[str]:
-    from tools.choice.reasons import span
+    from tools.figures import span
 
     why: dict[str, dict[str, list[str]]] = {}
     for one in found.pools:
@@ -294,22 +310,22 @@ def _signs(found: Sequence[tuple[object, object]]) -> Iterator[str]:
 
 
 def opportunity_lines(
-    found: "OpportunityAnalysis", paint: Paint = no_paint, *, explained: int | None = None
+    found: "OpportunityAnalysis", paint: Paint = no_paint, width: int | None = None, *, explained: int | None = None
 ) -> Iterator[str]:
     """Pools side by side, why they are recommended or not, and what was left out.
 
     explained  how many pools get their reasons; None = the best of each type
     """
     if found.opportunities:
-        yield _painted(_opportunity_table(found), paint)
+        yield from _opportunity_grid(found).lines(paint, width)
     yield (
-        f"{len(found.opportunities)} pools of {plain(found.region)} · {plain(found.product)} · "
+        f"{_pools(found.opportunities)} of {plain(found.region)} · {plain(found.product)} · "
         f"by {plain(found.ordered_by)}, what to avoid last · prices of the last {found.window_hours:g} h"
     )
     if found.opportunities:
         yield from _meanings(found)
     for one in _explained(found.opportunities, explained):
-        yield f"{plain(_named(one.pool))}: {paint(one.recommendation, _COLOURS.get(one.recommendation, '0'))}"
+        yield f"{plain(_named(one.pool))}: {paint(one.recommendation, COLOURS.get(one.recommendation, '0'))}"
         yield from (f"    {plain(reason)}" for reason in one.reasons if not reason.startswith(_IN_COLUMNS))
         yield f"    {_parts(one)}"
     yield f"commitments: {plain(found.commitments)}"
@@ -320,17 +336,21 @@ def opportunity_lines(
     yield footer(found.as_of, found.source)
 
 
-def _opportunity_table(found: "OpportunityAnalysis") -> str:
+def _opportunity_grid(found: "OpportunityAnalysis") -> Grid:
     horizon = _within(found.horizon_hours * 60)
     ranked = found.asked.get("by", "")
-    extra = ranked.upper() if ranked.startswith("per-") else None
-    header = ("POOL", "ZONE ID", "VCPU/GIB", "MEAN", "USEFUL H", *((extra,) if extra else ()))
+    extra = (ranked.upper(),) if ranked.startswith("per-") else ()
+    header = ("POOL", "ZONE ID", "VCPU/GIB", "MEAN", "USEFUL H", *extra)
     header = (*header, "VS MARGINAL", horizon, "ADVISOR", "PLACED", "SCORE", "ADVICE")
-    rows = [_opportunity_row(one, ranked=extra is not None) for one in found.opportunities]
-    return table(header, rows, right=frozenset(range(2, len(header) - 1)))
+    return Grid(
+        header,
+        lambda short: [_opportunity_row(one, ranked=bool(extra), short=short) for one in found.opportunities],
+        right=frozenset(header[2:-1]),
+        drop=("ZONE ID", "PLACED", "MEAN", "VCPU/GIB", "ADVISOR", horizon, "SCORE"),
+    )
 
 
-def _opportunity_row(one: "Opportunity", *, ranked: bool) -> tuple[object, ...]:
+def _opportunity_row(one: "Opportunity", *, ranked: bool, short: bool) -> tuple[object, ...]:
     spec = one.spec
     return (
         pool_text(one.pool),
@@ -339,23 +359,21 @@ def _opportunity_row(one: "Opportunity", *, ranked: bool) -> tuple[object, ...]:
         dollars(one.prices.mean_usd_per_hour),
         dollars(one.usd_per_useful_hour),
         *((dollars(one.rank_value),) if ranked else ()),
-        "paid for" if one.baseline_usd_per_hour == Decimal(0) else percent(_negative(one.saving_share)),
-        likely(one.within[-1]) if one.within else UNKNOWN,
+        "paid for"
+        if one.baseline_usd_per_hour == Decimal(0)
+        else percent(None if one.saving_share is None else -one.saving_share),
+        likely(one.within[-1], short=short) if one.within else UNKNOWN,
         one.advisor.label if one.advisor else UNKNOWN,
         UNKNOWN if one.placement is None else f"{one.placement.score}/10",
-        _score(one),
+        _score(one, short=short),
         one.recommendation,
     )
 
 
-def _negative(value: float | None) -> float | None:
-    return None if value is None else -value
-
-
-def _score(one: "Opportunity") -> str:
+def _score(one: "Opportunity", *, short: bool) -> str:
     if one.score is None or one.score_low is None or one.score_high is None:
         return UNKNOWN
-    return f"{one.score:.2f} ({one.score_low:.2f}-{one.score_high:.2f})"
+    return f"{one.score:.2f}" + ("" if short else f" ({one.score_low:.2f}-{one.score_high:.2f})")
 
 
 def _parts(one: "Opportunity") -> str:

@@ -5,6 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from tools.records import FleetInstanceRisk, InterruptionForecast, OpportunityAnalysis, PriceAnalysis
+from tui.market_lines import forecast_lines, instance_lines, opportunity_lines, price_lines
+
 HEAVY_SCAN = ("market", "scan", "--types", "m7i.*,c7g.*,g6.*", "--vcpus", "2..16", "--limit", "30")
 
 
@@ -150,7 +153,7 @@ def test_the_risk_of_instances_on_the_screen_is_that_of_the_json(run) -> None:
     screen = run("market", "risk", "ml-train", "--instances").out
     for row, told in zip(cells(screen), document["instances"], strict=True):
         assert row["INSTANCE"] == told["instance_id"]
-        assert row["POOL"].startswith(f"{told['pool']['instance_type']}/{told['pool']['zone_name']} (")
+        same_pool(row, told["pool"])
         for text, within in zip([row[n] for n in row if n.startswith("P ")], told["within"], strict=True):
             same_chance(text, within)
         if told["unsaved_minutes"] is None:
@@ -250,3 +253,38 @@ def test_a_real_file_makes_last_years_prices_known(run, data_dir, home) -> None:
     auction = str(data_dir / "prices" / "aws_us-east-1_2015.csv.gz")
     real = run("market", "prices", "--history", auction, "--append", "--region", "us-east-1", "--json").json
     assert "instance types, 2015-" in real["notes"][-1]
+
+
+# a narrow terminal
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize(
+    ("argv", "record", "lines"),
+    [
+        (["forecast", "ml-train"], InterruptionForecast, forecast_lines),
+        (["compare", "ml-train"], OpportunityAnalysis, opportunity_lines),
+        (["risk", "ml-train", "--instances"], FleetInstanceRisk, instance_lines),
+        (["prices", "ml-train"], PriceAnalysis, price_lines),
+    ],
+)
+def test_a_table_fits_the_terminal_and_says_what_it_leaves_out(run, argv, record, lines, width) -> None:
+    found = record.model_validate_json(run("market", *argv, "--json").out)
+    whole, narrow = "\n".join(lines(found, width=None)), "\n".join(lines(found, width=width)).splitlines()
+    told = next(i for i, line in enumerate(narrow) if line.startswith(f"{width} columns are too narrow for "))
+    assert max(map(len, narrow[:told])) <= width
+    left_out = narrow[told].removeprefix(f"{width} columns are too narrow for ").removesuffix(": --json has all")
+    header, full = re.split(r" {2,}", narrow[0]), re.split(r" {2,}", whole.splitlines()[0])
+    assert [h for h in full if h not in header] == [n for n in left_out.split(", ") if n != "whole intervals"]
+    assert "too narrow" not in whole
+    assert header[-1] in ("LEVEL", "ADVICE", "VS ON-DEMAND")
+
+
+@pytest.mark.accepts("MO-03")
+def test_where_the_list_of_fleets_tells_another_level_than_the_risk_the_screen_says_why(run) -> None:
+    listed = {f["name"]: f["risk"] for f in run("fleets", "--json").json["fleets"]}
+    told = run("market", "risk", "ml-train", "--json").json
+    assert told["level_by_prices"] == listed["ml-train"]
+    assert told["level"] != listed["ml-train"]
+    screen = run("market", "risk", "ml-train").out
+    assert f"`spotwarden fleets` says {listed['ml-train']}: it looks at prices alone" in screen

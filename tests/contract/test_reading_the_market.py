@@ -1,11 +1,14 @@
 """What the reader tells of a whole market: types, prices of a region, rates, commitments, scores."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
 
+from tools.aws.pricing import hourly
+from tools.errors import Rejected
 from tools.records import LINUX
 
 SCORED = ("c5.large", "m5.large", "r5.large")
@@ -112,9 +115,29 @@ def test_a_score_that_was_asked_for_is_kept_for_ten_minutes(world):
 
 
 @pytest.mark.accepts("P-02")
-def test_a_used_up_ration_of_scores_is_no_answer_and_no_crash(world):
+def test_a_used_up_ration_of_scores_is_told_and_not_asked_again_at_once(world):
+    ask = partial(world.reader.placement_scores, ("r5.xlarge", *SCORED), target_capacity=2)
     world.sim.limit_placement(0)
     try:
-        assert world.reader.placement_scores(("r5.xlarge", *SCORED), target_capacity=2) == ()
+        with pytest.raises(Rejected, match="MaxConfigLimitExceeded"):
+            ask()
+        with pytest.raises(Rejected, match="MaxConfigLimitExceeded"):
+            without_a_call(world, "GetSpotPlacementScores", ask)
     finally:
         world.sim.limit_placement(100)
+    world.sim.advance(11 * 60)
+    assert ask()
+
+
+def entry(licence, usd):
+    """As GetProducts answers for one offer."""
+    about = {"instanceType": "m7i-flex.large", "operatingSystem": "Windows", "licenseModel": licence}
+    dimension = {"unit": "Hrs", "pricePerUnit": {"USD": usd}}
+    return json.dumps(
+        {"product": {"attributes": about}, "terms": {"OnDemand": {"t": {"priceDimensions": {"d": dimension}}}}}
+    )
+
+
+def test_what_windows_costs_for_people_with_a_licence_of_their_own_is_not_its_list_price():
+    assert hourly(entry("No License required", "0.1877")) == ("m7i-flex.large", [Decimal("0.1877")])
+    assert hourly(entry("Bring your own license", "0.0958")) == ("m7i-flex.large", [])

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from tests.contract.conftest import World, opened
+from tools.aws.signals import TAKEN
+from tools.errors import AccessDenied
 from tools.simulation.client import SimulatedAccount
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
@@ -130,3 +132,47 @@ def test_the_same_look_twice_gives_the_same_events(fresh):
     fresh.sim.interrupt(spot_of(fresh, "batch")[0])
     fresh.sim.advance(150)
     assert fresh.reader.pool_signals(since=since) == fresh.reader.pool_signals(since=since)
+
+
+@pytest.mark.parametrize(
+    ("operation", "place"),
+    [
+        ("DescribeSpotInstanceRequests", "EC2 DescribeSpotInstanceRequests"),
+        ("DescribeScalingActivities", "EC2 Auto Scaling DescribeScalingActivities"),
+        ("DescribeFleetHistory", "EC2 DescribeFleetHistory"),
+        ("DescribeInstances", "EC2 DescribeInstances"),
+    ],
+)
+def test_a_place_that_may_not_be_read_is_told_and_the_others_speak(fresh, operation, place):
+    since, taken = fresh.clock.now(), spot_of(fresh, "ml-train")[0]
+    fresh.sim.interrupt(taken)
+    fresh.sim.fail(operation, "access-denied", times=100)
+    (told,) = [s for s in fresh.reader.pool_signals(since=since) if s.kind == "interruption"] or [None]
+    if operation != "DescribeSpotInstanceRequests":  # nobody else tells of one that is under way
+        assert told is not None
+        assert told.instance_id == taken
+    assert [m.partition(":")[0] for m in fresh.reader.signals_missing] == [place]
+    assert operation in fresh.reader.signals_missing[0]
+    fresh.sim.mend()
+    fresh.reader.pool_signals(since=since)
+    assert fresh.reader.signals_missing == ()
+
+
+def test_when_no_place_may_be_read_it_is_an_error_and_not_a_quiet_account(fresh):
+    for operation in (
+        "DescribeInstances",
+        "DescribeSpotInstanceRequests",
+        "DescribeScalingActivities",
+        "DescribeFleetHistory",
+    ):
+        fresh.sim.fail(operation, "access-denied", times=100)
+    with pytest.raises(AccessDenied):
+        fresh.reader.pool_signals(since=fresh.clock.now())
+
+
+def test_a_stop_or_an_end_by_anybody_else_is_none_of_ec2s_codes():
+    """Stopping a spot instance oneself leads through marked-for-stop; AWS User Guide, spot request status."""
+    others = {"marked-for-stop", "instance-stopped-by-user", "instance-terminated-by-experiment"}
+    others |= {f"instance-terminated-by-{who}" for who in ("user", "schedule", "service")}
+    assert not others & TAKEN
+    assert {"marked-for-termination", "instance-stopped-no-capacity", "instance-terminated-by-price"} <= TAKEN

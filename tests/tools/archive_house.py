@@ -60,6 +60,7 @@ def sample(hours: float, pools: dict[str, int], *, desired: int | None = None, f
 
 def signal(hours: float, kind: str = "interruption", *, instance: str | None = "i-00000001", pool=POOL, **changes):
     fields = {"kind": kind, "pool": pool, "instance_id": instance, "at": hour(hours), "source": "test"}
+    fields |= {"fleet": FLEET.label}
     return PoolSignal(**fields | changes)
 
 

@@ -162,6 +162,13 @@ def test_a_file_of_another_shape_is_an_error_that_names_file_field_and_what_was_
     assert len(error.value.message) < 700
 
 
+def test_a_source_is_never_cut_in_the_middle_of_a_word_nor_too_long_for_a_record(tmp_path) -> None:
+    path = file_of(tmp_path, json.dumps(document()), "2026-11-19" + "x" * 235 + ".json")
+    (band, *_) = advisor_of(path).bands("us-east-1")
+    assert band.source.endswith("x…; dated by its name")
+    assert band.as_of.date().isoformat() == "2026-11-19"
+
+
 def test_a_missing_file_and_one_that_is_far_too_large_are_told(tmp_path) -> None:
     with pytest.raises(DataError, match="no such file"):
         advisor_of(tmp_path / "nothing.json").bands("us-east-1")
@@ -236,7 +243,7 @@ def test_what_was_fetched_is_kept_for_a_day_and_shared_with_the_next_process(sit
     (band,) = first.bands("us-east-1")
     assert band.as_of == datetime(2026, 11, 19, 6, tzinfo=UTC)
     assert "Last-Modified" in band.source
-    assert site.url in band.source
+    assert "Spot Instance Advisor of 127.0.0.1; " in band.source
     first.bands("us-east-1", operating_system="Windows")
     assert SpotAdvisor(site.url, cache=cache, clock=clock).bands("us-east-1") == (band,)
     clock.at += timedelta(hours=23)

@@ -10,6 +10,7 @@ from tools.archive.none import NoArchive
 from tools.fleets.describe import list_fleets
 from tools.monitor.look import sample_fleets
 from tools.monitor.monitor import Monitor
+from tools.monitor.settings import MonitorSettings
 from tools.monitor.watch import watch_fleets
 from tools.records import LINUX
 
@@ -169,3 +170,79 @@ def test_asked_when_nobody_watches_it_looks_itself_and_says_so(street, archive, 
     street.sim.advance(3600)
     (blind,) = [a for a in watched(street, archive).alerts if a.kind == "blind"]
     assert blind.value == "last look: 60 minutes ago"
+
+
+def dry(street, *, dry: bool) -> None:
+    for zone in ("us-east-1a", "us-east-1b", "us-east-1c"):
+        for kind in ("c5.2xlarge", "c6i.2xlarge", "m5.2xlarge"):  # what batch may launch
+            street.sim.dry(kind, zone, dry=dry)
+
+
+@pytest.mark.accepts("MO-06")
+def test_one_place_that_may_not_be_read_is_told_and_what_it_held_is_fetched_when_it_may(
+    street, archive, monitor
+) -> None:
+    look(street, monitor)
+    began = street.sim.clock.now()
+    street.sim.fail("DescribeScalingActivities", "access-denied", times=500)
+    dry(street, dry=True)
+    street.sim.interrupt(street.spot("batch")[0])
+    (trouble,) = look(street, monitor).trouble
+    assert trouble.startswith("signals: EC2 Auto Scaling DescribeScalingActivities: ")
+    dry(street, dry=False)
+    look(street, monitor, 24)  # longer than what is asked again each time
+
+    def refused():
+        kept = archive.signals(region=street.sim.region, since=began)
+        return [s for s in kept if s.kind == "refusal" and s.fleet == "asg/batch"]
+
+    assert refused() == []
+    street.sim.mend()
+    assert look(street, monitor).trouble == ()
+    assert refused()
+
+
+@pytest.mark.accepts("MO-06")
+def test_interruptions_that_nobody_may_tell_of_do_not_end_an_alert(street, archive) -> None:
+    monitor = Monitor(street.aws.reader, street.sim.clock, archive, MonitorSettings(interruptions_raise_per_hour=1,
+                      interruptions_clear_per_hour=1))  # fmt: skip
+    (victim,) = street.spot("batch")
+    look(street, monitor)
+    street.sim.interrupt(victim)
+    (opened,) = [a for a in look(street, monitor).news if a.kind == "interruptions"]
+    street.sim.fail("DescribeSpotInstanceRequests", "access-denied", times=500)
+    look(street, monitor, 15)
+    assert opened.alert_id in {a.alert_id for a in archive.alerts(region=street.sim.region, open_only=True)}
+    street.sim.mend()
+    assert opened.alert_id in {a.alert_id for a in look(street, monitor).news if a.cleared_at}
+
+
+class Ahead:
+    """A clock that is some hours off."""
+
+    def __init__(self, clock) -> None:
+        self._clock = clock
+        self.by = timedelta(hours=12)
+
+    def now(self):
+        return self._clock.now() + self.by
+
+
+@pytest.mark.accepts("MO-01")
+def test_a_clock_that_was_ahead_leaves_no_price_unseen_and_nobody_thought_watched(street, tmp_path) -> None:
+    clock = Ahead(street.sim.clock)
+    with SqliteArchive.open(tmp_path / "archive.db", clock=clock) as archive:
+        monitor = Monitor(street.aws.reader, clock, archive)
+        look(street, monitor, 9)  # a type a look, so that all are known 90 days back
+        clock.by = timedelta(0)
+        told = watched(street, archive)
+        assert "nobody watches" in told.source, "looks of a time that is still to come"
+        look(street, monitor, 3)
+        assert "nobody watches" not in watched(street, archive).source
+        for _ in range(13):
+            street.sim.advance(3600)
+            look(street, monitor)
+        now = clock.now()
+        types = sorted({i.instance_type for f in street.aws.reader.fleets() for i in f.spot})
+        asked = {"since": now - timedelta(hours=14), "until": now, "product": LINUX}
+        assert archive.prices(types, region=street.sim.region, **asked) == street.aws.reader.spot_prices(types, **asked)

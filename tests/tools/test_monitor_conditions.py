@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.tools.archive_house import FLEET, POOL, hour, sample, signal
-from tools.monitor.conditions import Condition, conditions, not_seen
+from tools.monitor.conditions import Condition, conditions, grade, not_seen
 from tools.monitor.look import Look, PoolPrice
 from tools.monitor.settings import STANDARD
 from tools.records import FleetSample
@@ -123,3 +123,7 @@ def test_fleets_that_nobody_looked_at_for_a_while_are_an_alert() -> None:
     assert (after(0).state, after(15).state, after(16).state) == ("calm", "calm", "pressing")
     assert after(16).value == "last look: 16 minutes ago"
     assert not_seen("us-east-1", None, now=hour(NOW), settings=STANDARD).value == "last look: never"
+
+
+def test_what_is_no_number_is_unknown() -> None:
+    assert grade(float("nan"), raises=0.9, clears=0.8) == "unknown"

@@ -305,6 +305,14 @@ def test_looks_become_an_even_grid_and_nothing_is_made_up_between_them() -> None
     assert state_grid(both, now=NOW).available[-1] == 0
 
 
+def test_two_processes_that_watch_side_by_side_leave_no_holes_in_the_grid() -> None:
+    apart = timedelta(seconds=2)
+    looks = sorted([*every(5, 26), *((at - apart, state) for at, state in every(5, 26))])
+    grid = state_grid(looks, now=NOW)
+    assert grid.gap_seconds == 298
+    assert np.isfinite(grid.available).all()
+
+
 @pytest.mark.parametrize(
     ("looks", "now", "says"),
     [
@@ -347,13 +355,26 @@ def test_a_watched_pool_is_forecast_from_its_states_and_its_rate_takes_over_afte
     assert trained.asked[1:] == (600, (60, 1440))
 
 
+@pytest.mark.accepts("U-08", "P-04")
+@pytest.mark.parametrize("hours", [1, 30])
+@pytest.mark.parametrize("trained", [Trained({}), None])
+def test_while_a_pool_is_dry_its_average_rate_is_not_told_as_a_chance(hours, trained) -> None:
+    for state in ("taken", "refused"):
+        looks = Looks([*every(10, hours), (NOW, state)])
+        for told in ask(looks, trained, (3, 60, 1440, 2880)):
+            assert told.probability is None
+            assert told.abstains.startswith("the pool is dry by the last look")
+            assert told.high == 1.0
+    before = Looks([*every(10, hours)[:-1], (NOW - timedelta(minutes=31), "taken")][-1:])
+    assert ask(before, trained, (60,))[0].probability is not None
+
+
 def test_without_enough_states_the_rate_answers_and_says_why() -> None:
     trained = Trained({})
     for archive, why in (
         (Looks(every(10, 3)), "3.0 h of looks"),
-        (Looks([*every(10, 30)[:-1], (NOW, "taken")]), "dry by the last look"),
-        (Looks(error=DataError("archive.db is damaged")), "archive.db is damaged"),
-        (Looks(every(10, 30)), "no look saw the pool dry"),
+        (Looks(error=DataError("archive.db is damaged")), "cannot be read"),
+        (Looks(every(10, 30)), "no look saw the pool dry for 192 h"),
         (Looks([(NOW - timedelta(hours=80), "refused"), *every(10, 79)]), "no look saw the pool dry for 80 h"),
         (Looks(probed()), "not trained for it"),
     ):

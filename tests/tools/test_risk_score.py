@@ -28,7 +28,7 @@ from tools.records import (
 from tools.risk.hazard import pool_hazard
 from tools.risk.knowledge import Known
 from tools.risk.rates import ObservedInterruptions, gamma_cdf, gamma_quantile, interruption_rate
-from tools.risk.score import fleet_level, fleet_risk, pool_level, score_pool
+from tools.risk.score import fleet_level, fleet_risk, score_pool
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 A, B, C = ("g5.xlarge", "us-east-1a"), ("g5.xlarge", "us-east-1b"), ("g4dn.xlarge", "us-east-1a")
@@ -78,7 +78,7 @@ def score(value: int, types=("g5.xlarge", "g4dn.xlarge", "g6.xlarge")) -> Placem
     ],
 )
 def test_signs_of_demand_raise_the_level(pool, level) -> None:
-    assert pool_level(*A, book(pool)) == level
+    assert score_pool(*A, book(pool)).level == level
 
 
 def test_a_pool_of_which_nothing_is_known_is_unknown_and_says_what_is_missing() -> None:

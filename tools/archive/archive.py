@@ -16,6 +16,7 @@ from tools.archive import samples as sample_rows
 from tools.archive import signals as signal_rows
 from tools.archive.files import UNREADABLE, connect, prepare, told
 from tools.archive.none import NoArchive
+from tools.archive.retention import tidy
 from tools.archive.schema import create_or_migrate
 from tools.cloud import Clock
 from tools.errors import DataError
@@ -38,20 +39,26 @@ class SqliteArchive:
     """One SQLite file (tools.cloud.Archive). What a call adds, it adds whole or not at all.
 
     Every method raises DataError: the file is damaged, locked or full; the hint says the way out.
+    Prices are everybody's. Looks, signals, alerts and what follows from them are one account's, and another account
+    that uses the same file sees its own only. How long they are kept: tools/archive/retention.py.
     """
 
     unavailable: str | None = None
 
-    def __init__(self, writer: Connection, reader: Connection, path: Path, clock: Clock) -> None:
+    def __init__(
+        self, writer: Connection, reader: Connection, path: Path, clock: Clock, account: Callable[[], str] | None
+    ) -> None:
         self.path = path
         self._writer, self._writing = writer, threading.Lock()
         self._reader, self._reading = reader, threading.Lock()
         self._clock = clock
+        self._account = account
 
     @classmethod
-    def open(cls, path: Path, *, clock: Clock) -> "SqliteArchive":
+    def open(cls, path: Path, *, clock: Clock, account: Callable[[], str] | None = None) -> "SqliteArchive":
         """Open or make it.
 
+        account  whose it is, asked when it matters: prices of a file are kept without one. None = every account's
         Raises  DataError: not ours, damaged, read-only, no room, from a newer spotwarden
         """
         path = path.expanduser().absolute()
@@ -67,7 +74,7 @@ class SqliteArchive:
             except UNREADABLE as error:
                 raise told(error, path) from None
             undo.pop_all()
-        return cls(writer, reader, path, clock)
+        return cls(writer, reader, path, clock, account)
 
     def close(self) -> None:
         """Again is allowed."""
@@ -103,6 +110,10 @@ class SqliteArchive:
             except UNREADABLE as error:
                 raise told(error, self.path) from None
             return answer
+
+    def _whose(self) -> str | None:
+        """The account whose rows these are. Raises what the account's reader raises."""
+        return self._account() if self._account is not None else None
 
     # prices
 
@@ -156,43 +167,57 @@ class SqliteArchive:
 
     def add_signals(self, signals: Sequence[PoolSignal], *, region: str) -> int:
         """How many events were new. One event is one, by whichever channel it comes."""
-        return self._write(lambda db: signal_rows.add(db, signals, region=region)) if signals else 0
+        if not signals:
+            return 0
+        account = self._whose()
+        return self._write(lambda db: signal_rows.add(db, signals, region=region, account=account))
 
     def signals(self, *, region: str, since: datetime) -> tuple[PoolSignal, ...]:
         """Oldest first."""
-        return self._read(lambda db: signal_rows.read(db, region=region, since=since))
+        account = self._whose()
+        return self._read(lambda db: signal_rows.read(db, region=region, account=account, since=since))
 
     def add_samples(self, samples: Sequence[FleetSample], *, region: str) -> None:
+        """And take the turn of what is too old to be kept whole, when it is due."""
         if samples:
-            self._write(lambda db: sample_rows.add(db, samples, region=region))
+            self._write(lambda db: self._add_samples(db, samples, region))
+
+    def _add_samples(self, db: Connection, samples: Sequence[FleetSample], region: str) -> None:
+        sample_rows.add(db, samples, region=region)
+        tidy(db, now=self._clock.now())
 
     def samples(self, *, region: str, since: datetime, fleet: str | None = None) -> tuple[FleetSample, ...]:
         """Oldest first. fleet  label; None = every one"""
-        return self._read(lambda db: sample_rows.read(db, region=region, since=since, fleet=fleet))
+        account = self._whose()
+        return self._read(lambda db: sample_rows.read(db, region=region, account=account, since=since, fleet=fleet))
 
     def exposures(self, *, region: str, since: datetime, until: datetime) -> tuple[Exposure, ...]:
         """Instance-hours and EC2-initiated events per pool; see tools/archive/exposure.py for what counts."""
-        return self._read(lambda db: exposure.exposures(db, region=region, since=since, until=until))
+        account = self._whose()
+        return self._read(lambda db: exposure.exposures(db, region=region, account=account, since=since, until=until))
 
     def pool_states(
         self, pool: CapacityPool, *, region: str, since: datetime
     ) -> tuple[tuple[datetime, PoolState], ...]:
-        return self._read(lambda db: exposure.pool_states(db, pool, region=region, since=since))
+        account = self._whose()
+        return self._read(lambda db: exposure.pool_states(db, pool, region=region, account=account, since=since))
 
     def alerts(self, *, region: str, open_only: bool) -> tuple[Alert, ...]:
         """Open ones, the newest first; then those that are over, the last one first."""
-        return self._read(lambda db: alert_rows.read(db, region=region, open_only=open_only))
+        account = self._whose()
+        return self._read(lambda db: alert_rows.read(db, region=region, account=account, open_only=open_only))
 
     def save_alert(self, alert: Alert, *, region: str) -> None:
-        self._write(lambda db: alert_rows.save(db, alert, region=region))
+        account = self._whose()
+        self._write(lambda db: alert_rows.save(db, alert, region=region, account=account))
 
 
 OpenArchive = SqliteArchive | NoArchive
 
 
-def open_archive(path: Path, *, clock: Clock) -> OpenArchive:
+def open_archive(path: Path, *, clock: Clock, account: Callable[[], str] | None = None) -> OpenArchive:
     """The archive at this path, or none that remembers why: what judges and acts goes on without it."""
     try:
-        return SqliteArchive.open(path, clock=clock)
+        return SqliteArchive.open(path, clock=clock, account=account)
     except DataError as error:
         return NoArchive(f"{error.message}: {error.hint}" if error.hint else error.message)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,12 +22,17 @@ _COUNT = """UPDATE sample_pools SET hours = ? * coalesce((
     WHERE a.fleet_key = sample_pools.fleet_key AND a.at = ? AND a.pool_id = sample_pools.pool_id), 0)
   WHERE fleet_key = ? AND at = ?"""
 _SEEN = """SELECT sum(CASE WHEN at > ? THEN hours ELSE 0 END), min(at), max(at) FROM sample_pools
-  WHERE pool_id = ? AND at BETWEEN ? AND ? AND instances > 0"""
-_SIGNALS = "SELECT pool_id, kind, at FROM signals WHERE region = ? AND at BETWEEN ? AND ? ORDER BY at"
-_LOOK_BEFORE = """SELECT at FROM samples JOIN fleets USING (fleet_key)
-  WHERE region = ? AND at BETWEEN ? AND ? ORDER BY at DESC LIMIT 1"""
-_LOOK_AFTER = """SELECT at FROM samples JOIN fleets USING (fleet_key)
-  WHERE region = ? AND at BETWEEN ? AND ? ORDER BY at LIMIT 1"""
+  WHERE pool_id = ? AND at BETWEEN ? AND ? AND (instances > 0 OR hours > 0)"""
+_RUNNING = "SELECT DISTINCT at FROM sample_pools WHERE pool_id = ? AND at >= ? AND instances > 0"
+# asked for only where there are any: looking at each of millions of rows for whose it is takes seconds
+_NOT_THEIRS = " AND fleet_key NOT IN (SELECT fleet_key FROM fleets WHERE account_id <> ?)"
+_SIGNALS = """SELECT pool_id, kind, at, fleet, watched FROM signals
+  WHERE region = ? AND account_id = coalesce(?, account_id) AND at BETWEEN ? AND ? ORDER BY at"""
+_FLEETS = (
+    "SELECT kind || '/' || fleet_id, fleet_key FROM fleets WHERE region = ? AND account_id = coalesce(?, account_id)"
+)
+_LOOKS = """SELECT (SELECT max(at) FROM samples WHERE fleet_key = ? AND at <= ?),
+  (SELECT min(at) FROM samples WHERE fleet_key = ? AND at >= ?)"""
 
 
 @dataclass
@@ -49,34 +55,56 @@ def count_hours(db: sqlite3.Connection, fleet_key: int, at: str) -> None:
             db.execute(_COUNT, (hours, first, fleet_key, second))
 
 
-def exposures(db: sqlite3.Connection, *, region: str, since: datetime, until: datetime) -> tuple[Exposure, ...]:
+def exposures(
+    db: sqlite3.Connection, *, region: str, account: str | None, since: datetime, until: datetime
+) -> tuple[Exposure, ...]:
     """By pool label. An hour counts where the instance was there at both looks around it, at most LOOKS_APART apart;
     the time between two looks belongs to the window that the later one is in.
 
-    Interruptions and rebalance recommendations count only inside the time that was watched: one that AWS tells of
-    afterwards, from a time in which nobody counted the instances, would be an event without its hours.
+    Interruptions and rebalance recommendations count only where their hours do: of an instance of a fleet that was
+    looked at shortly before and shortly after. One outside every fleet, or from a time in which nobody counted the
+    instances, would be an event without its hours. Looks tell no product, so their hours stand with Linux, and an
+    event of another product in the same type and zone goes where the hours are.
     """
-    window = (region, instant(since), instant(until))
-    pools = all_pools(db, region)
+    window = (instant(since), instant(until))
+    pools, fleets = all_pools(db, region), keys_of_fleets(db, region, account)
+    theirs, others = _theirs(db, account)
     seen: dict[int, _Seen] = defaultdict(_Seen)
     for pool_id in pools:
-        hours, first, last = db.execute(_SEEN, (window[1], pool_id, *window[1:])).fetchone()
+        hours, first, last = db.execute(_SEEN + theirs, (window[0], pool_id, *window, *others)).fetchone()
         if first is not None:
             seen[pool_id] = _Seen(hours, moments=[first, last])
-    for pool_id, kind, at in db.execute(_SIGNALS, window).fetchall():
-        if kind in ("launch", "refusal") or _watched(db, window, at):
-            seen[pool_id].events[kind] += 1
-            seen[pool_id].moments.append(at)
+    home = {pools[pool_id].label: pool_id for pool_id in seen}
+    for pool_id, kind, at, fleet, watched in db.execute(_SIGNALS, (region, account, *window)).fetchall():
+        if kind in ("launch", "refusal") or (watched if watched is not None else was_watched(db, fleets[fleet], at)):
+            where = pool_id if pool_id in seen or pool_id not in pools else home.get(pools[pool_id].label, pool_id)
+            seen[where].events[kind] += 1
+            seen[where].moments.append(at)
     found = [_exposure(pools[pool_id], s) for pool_id, s in seen.items() if pool_id in pools]
     return tuple(sorted(found, key=lambda e: (e.pool.label, e.pool.product)))
 
 
-def _watched(db: sqlite3.Connection, window: tuple[str, str, str], at: str) -> bool:
-    """Whether somebody looked shortly before and shortly after."""
-    region, since, until = window
-    before = db.execute(_LOOK_BEFORE, (region, since, at)).fetchone()
-    after = db.execute(_LOOK_AFTER, (region, at, until)).fetchone()
-    return bool(before and after) and moment(after[0]) - moment(before[0]) <= LOOKS_APART
+def keys_of_fleets(db: sqlite3.Connection, region: str, account: str | None) -> defaultdict[str | None, list[int]]:
+    """By label; none for a fleet that nobody looked at."""
+    found: defaultdict[str | None, list[int]] = defaultdict(list)
+    for label, key in db.execute(_FLEETS, (region, account)):
+        found[label].append(key)
+    return found
+
+
+def _theirs(db: sqlite3.Connection, account: str | None) -> tuple[str, tuple[str, ...]]:
+    """What leaves out the looks of other accounts, where the file holds any; with its parameter."""
+    known = db.execute("SELECT 1 FROM fleets WHERE account_id <> ? LIMIT 1", (account,)).fetchone()
+    return (_NOT_THEIRS, (account,)) if account is not None and known else ("", ())
+
+
+def was_watched(db: sqlite3.Connection, fleet_keys: Sequence[int], at: str) -> bool:
+    """Whether somebody looked at the fleet shortly before and shortly after."""
+    for key in fleet_keys:
+        before, after = db.execute(_LOOKS, (key, at, key, at)).fetchone()
+        if before is not None and after is not None and moment(after) - moment(before) <= LOOKS_APART:
+            return True
+    return False
 
 
 def _exposure(pool: CapacityPool, seen: _Seen) -> Exposure:
@@ -93,19 +121,19 @@ def _exposure(pool: CapacityPool, seen: _Seen) -> Exposure:
 
 
 def pool_states(
-    db: sqlite3.Connection, pool: CapacityPool, *, region: str, since: datetime
+    db: sqlite3.Connection, pool: CapacityPool, *, region: str, account: str | None, since: datetime
 ) -> tuple[tuple[datetime, PoolState], ...]:
     """Looks that saw an instance in it, launches, refusals and interruptions, oldest first."""
     pool_id = known_row(db, pool, region)
     if pool_id is None:
         return ()
+    theirs, others = _theirs(db, account)
     found: list[tuple[datetime, PoolState]] = [
-        (moment(at), "running")
-        for (at,) in db.execute(
-            "SELECT DISTINCT at FROM sample_pools WHERE pool_id = ? AND at >= ? AND instances > 0",
-            (pool_id, instant(since)),
-        )
+        (moment(at), "running") for (at,) in db.execute(_RUNNING + theirs, (pool_id, instant(since), *others))
     ]
-    signals = db.execute("SELECT at, kind FROM signals WHERE pool_id = ? AND at >= ?", (pool_id, instant(since)))
+    signals = db.execute(
+        "SELECT at, kind FROM signals WHERE pool_id = ? AND at >= ? AND account_id = coalesce(?, account_id)",
+        (pool_id, instant(since), account),
+    )
     found += [(moment(at), _STATES[kind]) for at, kind in signals if kind in _STATES]
     return tuple(sorted(found))

@@ -69,7 +69,24 @@ _WATCHING = (
     "CREATE INDEX alerts_in_time ON alerts (region, cleared_at, raised_at)",
 )
 
-STEPS = (_POOLS_AND_PRICES, _WATCHING)
+_THE_ONE_ACCOUNT = """SET account_id = (SELECT min(account_id) FROM fleets)
+  WHERE (SELECT count(DISTINCT account_id) FROM fleets) = 1"""
+
+_ACCOUNTS_AND_UPKEEP = (
+    # '' = of nobody knows which account: seen only where no account is named
+    "ALTER TABLE signals ADD COLUMN account_id TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE alerts ADD COLUMN account_id TEXT NOT NULL DEFAULT ''",
+    f"UPDATE signals {_THE_ONE_ACCOUNT}",
+    f"UPDATE alerts {_THE_ONE_ACCOUNT}",
+    # 1 or 0 once the looks around it were thinned: whether somebody watched; until then the looks say it
+    "ALTER TABLE signals ADD COLUMN watched INTEGER",
+    # until: looks before it are thinned
+    """CREATE TABLE upkeep (
+      what TEXT PRIMARY KEY, done_at TEXT NOT NULL, until TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+STEPS = (_POOLS_AND_PRICES, _WATCHING, _ACCOUNTS_AND_UPKEEP)
 """step n leads from version n to n + 1; a step that was released is never changed, only followed by another"""
 VERSION = len(STEPS)
 

@@ -12,12 +12,12 @@ SAME_EVENT = timedelta(hours=1)
 activity when it noticed: closer than this, one kind for one instance is one event. A launch is one for ever."""
 
 
-def add(db: sqlite3.Connection, signals: Sequence[PoolSignal], *, region: str) -> int:
+def add(db: sqlite3.Connection, signals: Sequence[PoolSignal], *, region: str, account: str | None) -> int:
     """Inside a transaction. How many were new; a known event learns the code or the fleet that it lacked."""
     new = 0
     for signal in signals:
         pool_id = pool_row(db, signal.pool, region)
-        known = _known(db, signal, pool_id, region)
+        known = _known(db, signal, pool_id, region, account)
         if known is not None:
             db.execute(
                 "UPDATE signals SET code = coalesce(code, ?), fleet = coalesce(fleet, ?) WHERE signal_id = ?",
@@ -25,8 +25,8 @@ def add(db: sqlite3.Connection, signals: Sequence[PoolSignal], *, region: str) -
             )
             continue
         db.execute(
-            """INSERT INTO signals (region, kind, pool_id, instance_id, fleet, code, at, source)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT INTO signals (region, kind, pool_id, instance_id, fleet, code, at, source, account_id)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 region,
                 signal.kind,
@@ -36,18 +36,19 @@ def add(db: sqlite3.Connection, signals: Sequence[PoolSignal], *, region: str) -
                 signal.code,
                 instant(signal.at),
                 signal.source,
+                account or "",
             ),
         )
         new += 1
     return new
 
 
-def _known(db: sqlite3.Connection, signal: PoolSignal, pool_id: int, region: str) -> int | None:
+def _known(db: sqlite3.Connection, signal: PoolSignal, pool_id: int, region: str, account: str | None) -> int | None:
     if signal.instance_id is None:  # a refused launch has no instance: the same pool, moment, fleet and code
         row = db.execute(
             """SELECT signal_id FROM signals WHERE pool_id = ? AND at = ? AND kind = ? AND region = ?
-               AND fleet IS ? AND code IS ?""",
-            (pool_id, instant(signal.at), signal.kind, region, signal.fleet, signal.code),
+               AND fleet IS ? AND code IS ? AND account_id = coalesce(?, account_id)""",
+            (pool_id, instant(signal.at), signal.kind, region, signal.fleet, signal.code, account),
         ).fetchone()
         return row[0] if row else None
     rows = db.execute(
@@ -60,13 +61,13 @@ def _known(db: sqlite3.Connection, signal: PoolSignal, pool_id: int, region: str
     return None
 
 
-def read(db: sqlite3.Connection, *, region: str, since: datetime) -> tuple[PoolSignal, ...]:
+def read(db: sqlite3.Connection, *, region: str, account: str | None, since: datetime) -> tuple[PoolSignal, ...]:
     """Oldest first."""
     pools = all_pools(db, region)
     rows = db.execute(
         """SELECT kind, pool_id, instance_id, fleet, code, at, source FROM signals
-           WHERE region = ? AND at >= ? ORDER BY at, signal_id""",
-        (region, instant(since)),
+           WHERE region = ? AND at >= ? AND account_id = coalesce(?, account_id) ORDER BY at, signal_id""",
+        (region, instant(since), account),
     )
     return tuple(
         PoolSignal(

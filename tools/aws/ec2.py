@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from tools.aws.calls import Calls
-from tools.errors import DataError, NotFound, Rejected
+from tools.errors import DataError, NotFound
 from tools.records import CapacityPool, Instance, PlacementScore, SpotPrice, Tag
 
 IDS_A_CALL = 200  # EC2 takes at most 200 values in one filter
@@ -156,26 +156,21 @@ def placement_scores(
 ) -> tuple[PlacementScore, ...]:
     """By zone, highest first; empty for fewer than three types, which EC2 always scores low.
 
-    EC2 refuses new configurations past a daily limit (MaxConfigLimitExceeded): it then has no answer.
+    Raises  Rejected: EC2 takes so many new configurations a day (MaxConfigLimitExceeded)
     """
     types = tuple(sorted(set(instance_types)))
     if len(types) < SCORED_TYPES or target_capacity < 1:
         return ()
-    try:
-        rows = list(
-            calls.pages(
-                "ec2",
-                "GetSpotPlacementScores",
-                "SpotPlacementScores",
-                InstanceTypes=list(types),
-                TargetCapacity=target_capacity,
-                TargetCapacityUnitType="units",
-                SingleAvailabilityZone=True,
-                RegionNames=[calls.region],
-            )
-        )
-    except Rejected:
-        return ()
+    rows = calls.pages(
+        "ec2",
+        "GetSpotPlacementScores",
+        "SpotPlacementScores",
+        InstanceTypes=list(types),
+        TargetCapacity=target_capacity,
+        TargetCapacityUnitType="units",
+        SingleAvailabilityZone=True,
+        RegionNames=[calls.region],
+    )
     scores = [
         PlacementScore(
             region=r.get("Region", calls.region),

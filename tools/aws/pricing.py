@@ -22,6 +22,7 @@ _SYSTEMS = {
 }
 
 
+_OWN_LICENCE = "Bring your own license"
 ONE_BY_ONE = 20
 """more types than this, and the region's whole list is read instead: it has about fourteen pages"""
 
@@ -67,15 +68,18 @@ def _listed(calls: Calls, system: str, instance_type: str | None = None) -> dict
     filters = [{"Type": "TERM_MATCH", "Field": k, "Value": v} for k, v in wanted.items()]
     found: dict[str, Decimal] = {}
     for item in calls.pages("pricing", "GetProducts", "PriceList", ServiceCode="AmazonEC2", Filters=filters):
-        name, prices = _hourly(item)
+        name, prices = hourly(item)
         if name and prices and instance_type in (None, name):
-            # bring-your-own-licence stands beside licence-included for some products
             found[name] = min([*prices, *filter(None, [found.get(name)])])
     return found
 
 
-def _hourly(item: Any) -> tuple[str | None, list[Decimal]]:
-    """Instance type and dollars an hour of one entry of the price list, which is JSON in a text."""
+def hourly(item: Any) -> tuple[str | None, list[Decimal]]:
+    """Instance type and dollars an hour of one entry of the price list, which is JSON in a text.
+
+    None of an entry for people who bring their own licence: it stands beside the one of Windows under the same filters
+    at Linux's price, and the spot price of Windows has its licence in it.
+    """
     try:
         entry = json.loads(item) if isinstance(item, str) else item
     except ValueError:
@@ -87,8 +91,10 @@ def _hourly(item: Any) -> tuple[str | None, list[Decimal]]:
         if d.get("unit") in ("Hrs", "Hours")
     ]
     found = (_decimal(d.get("pricePerUnit", {}).get("USD")) for d in dimensions)
-    name = entry.get("product", {}).get("attributes", {}).get("instanceType")
-    return name, [price for price in found if price is not None and price > 0]
+    about = entry.get("product", {}).get("attributes", {})
+    if about.get("licenseModel") == _OWN_LICENCE:
+        return about.get("instanceType"), []
+    return about.get("instanceType"), [price for price in found if price is not None and price > 0]
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -8,6 +8,7 @@ from tools.aws import autoscaling, ec2, fleets, instance_types, pricing, reserve
 from tools.aws.calls import Calls
 from tools.aws.kept import Kept
 from tools.cloud import Account, Clock, StoredObject
+from tools.errors import Rejected
 from tools.records import (
     LINUX,
     Fleet,
@@ -43,9 +44,10 @@ class AwsReader:
         self._plan_rates: Kept[tuple[str, str], Decimal | None] = Kept(clock, RATES_KEPT)
         self._types: Kept[str, InstanceTypeSpec | None] = Kept(clock, RATES_KEPT)
         self._every_type: Kept[str, tuple[InstanceTypeSpec, ...]] = Kept(clock, RATES_KEPT)
-        self._scores: Kept[Configuration, tuple[PlacementScore, ...]] = Kept(clock, SCORES_KEPT)
+        self._scores: Kept[Configuration, tuple[PlacementScore, ...] | Rejected] = Kept(clock, SCORES_KEPT)
         self.signals_set_aside: tuple[SetAside, ...] = ()
         """events of the latest `pool_signals` whose pool could not be told"""
+        self._signals_missing: tuple[str, ...] = ()
 
     def account(self) -> Account:
         if self._account is None:
@@ -82,14 +84,20 @@ class AwsReader:
         )
 
     def placement_scores(self, instance_types: Sequence[str], *, target_capacity: int) -> tuple[PlacementScore, ...]:
-        """Empty for fewer than three types, and where EC2 refuses: new questions are rationed by the day."""
+        """Empty for fewer than three types. Raises Rejected: new questions are rationed by the day; it is kept too."""
         asked: Configuration = (tuple(sorted(set(instance_types))), target_capacity)
         kept = self._scores.found([asked])
         if asked not in kept:
             now = self._clock.now()
-            kept = {asked: ec2.placement_scores(self._calls, asked[0], target_capacity=target_capacity, now=now)}
+            try:
+                kept = {asked: ec2.placement_scores(self._calls, asked[0], target_capacity=target_capacity, now=now)}
+            except Rejected as refused:
+                kept = {asked: refused}
             self._scores.put(kept)
-        return kept[asked]
+        answer = kept[asked]
+        if isinstance(answer, Rejected):
+            raise Rejected(answer.message, hint=answer.hint)
+        return answer
 
     def on_demand_rates(self, instance_types: Sequence[str], *, product: str) -> tuple[OnDemandRate, ...]:
         wanted = [(t, product) for t in sorted(set(instance_types))]
@@ -151,8 +159,14 @@ class AwsReader:
 
     def pool_signals(self, *, since: datetime) -> tuple[PoolSignal, ...]:
         """Each event once; events whose pool cannot be told are counted in `signals_set_aside`."""
-        found, self.signals_set_aside = signals.pool_signals(self._calls, since=since, zones=self.zone_ids())
+        found, self.signals_set_aside, self._signals_missing = signals.pool_signals(
+            self._calls, since=since, zones=self.zone_ids()
+        )
         return found
+
+    @property
+    def signals_missing(self) -> tuple[str, ...]:
+        return self._signals_missing
 
     def objects(self, bucket: str, prefix: str) -> tuple[StoredObject, ...]:
         return s3.objects(self._calls, bucket, prefix)

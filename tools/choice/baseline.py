@@ -90,11 +90,13 @@ def read_commitments(
     *,
     now: datetime,
     product: str = LINUX,
+    fleets: Sequence[Fleet] | None = None,
 ) -> Commitments:
     """The account's commitments and what uses them now.
 
     instance_types  that are weighed, for their rates under each plan
     rates           list prices already read; those of the fleets' own types are read here
+    fleets          of the account, where they were read already
     Raises          CloudError, but for what may not or cannot be read: `unread` says which
     """
     plans, reserved, unread = _read_paid(reader, product=product, now=now)
@@ -103,7 +105,7 @@ def read_commitments(
     if product != LINUX:
         return Commitments(rates=dict(rates), unread=(*unread, f"they are weighed for {LINUX} only, not for {product}"))
     try:
-        usage = running_on_demand(reader.fleets())
+        usage = running_on_demand(reader.fleets() if fleets is None else fleets)
         types = sorted({*instance_types, *(t for t, _ in usage)})
         more = reader.on_demand_rates([t for t in types if t not in rates], product=product)
     except AccessDenied as denied:

@@ -14,9 +14,8 @@ from tools.errors import AccessDenied, Rejected, Throttled
 from tools.market.advisor import known_bands
 from tools.records import LINUX, AdvisorBand, CapacityPool, Exposure, PlacementScore
 from tools.risk.knowledge import Knowledge, read_knowledge
+from tools.risk.score import TYPES_FOR_A_SCORE
 
-TYPES_FOR_A_SCORE = 3
-"""EC2 scores requests of fewer types low whatever the capacity: such a score says nothing"""
 FEW_TYPES = f"placement score: EC2 scores requests of fewer than {TYPES_FOR_A_SCORE} types low whatever the capacity"
 NOT_IN_A_SCAN = "placement score: not asked in a scan, where one score for many types says nothing of one pool"
 

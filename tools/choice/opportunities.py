@@ -10,12 +10,12 @@ from pydantic import Field
 from tools.choice.left_out import LeftOut
 from tools.choice.measured import measured_work
 from tools.choice.ranking import order_named, ranked
-from tools.choice.survey import Doors, Question, analysis, survey, weighed
+from tools.choice.survey import SURVEY_IAM, Doors, Question, analysis, survey, weighed
 from tools.choice.useful_hour import WorkShape
 from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
 from tools.errors import NoPriceHistory, NotFound, UsageError
-from tools.market.subject import is_instance_type, named_fleet
-from tools.records import LINUX, InstanceTypeSpec, OpportunityAnalysis
+from tools.market.subject import fleet_among, is_instance_type
+from tools.records import LINUX, Fleet, InstanceTypeSpec, OpportunityAnalysis
 from tools.records.fleets import InstanceTypeName
 from tools.tool import tool
 
@@ -30,18 +30,7 @@ _MAY_BE_A_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 
 @tool(
     effect="read",
-    iam=(
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeInstanceTypeOfferings",
-        "ec2:DescribeSpotPriceHistory",
-        "ec2:GetSpotPlacementScores",
-        "ec2:DescribeReservedInstances",
-        "savingsplans:DescribeSavingsPlans",
-        "savingsplans:DescribeSavingsPlanRates",
-        "pricing:GetProducts",
-        "autoscaling:DescribeAutoScalingGroups",
-        "ec2:DescribeFleets",
-    ),
+    iam=(*SURVEY_IAM, "ec2:GetSpotPlacementScores"),
     example={"instance_types": ["g5.xlarge", "g4dn.xlarge", "g6.xlarge"], "horizon_hours": 168},
 )
 def analyze_spot_opportunities(
@@ -78,7 +67,9 @@ def compare(
     Prices are looked at over as long a time back as the horizon is ahead, a day at least and 90 at most.
     """
     order, left = order_named(by), LeftOut()
-    wanted, measured = _named(doors.reader, subjects)
+    # the account's fleets are read once, for their names and for what uses its commitments
+    fleets = None if all(map(is_instance_type, subjects)) else doors.reader.fleets()
+    wanted, measured = _named(doors.reader, subjects, fleets or ())
     specs = {s.instance_type: s for s in known_types(doors.reader, wanted, left)}
     question = Question(
         horizon_hours=horizon_hours,
@@ -88,7 +79,7 @@ def compare(
         chart_points=chart_points,
         scores=True,
     )
-    found = survey(doors, specs, question, left)
+    found = survey(doors, specs, question, left, fleets=fleets)
     if not found.pools:
         where, hours = found.seen.known.region, f"{question.window_hours:g} h"
         raise NoPriceHistory(
@@ -100,7 +91,9 @@ def compare(
     return analysis(found, pools, asked=asked, order=order, left=left)
 
 
-def _named(reader: CloudReader, subjects: Sequence[str]) -> tuple[tuple[str, ...], WorkShape | None]:
+def _named(
+    reader: CloudReader, subjects: Sequence[str], fleets: Sequence[Fleet]
+) -> tuple[tuple[str, ...], WorkShape | None]:
     """Instance types, and the shape of the work of the first fleet whose checkpoints tell it."""
     types: set[str] = set()
     work: WorkShape | None = None
@@ -109,7 +102,7 @@ def _named(reader: CloudReader, subjects: Sequence[str]) -> tuple[tuple[str, ...
             types.add(subject)
             continue
         try:
-            fleet = named_fleet(reader, subject)
+            fleet = fleet_among(fleets, subject)
         except NotFound:
             if not _MAY_BE_A_TYPE.fullmatch(subject):
                 raise

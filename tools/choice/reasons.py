@@ -1,11 +1,11 @@
 """Why a pool is recommended or not: each figure in words, with what it means."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from decimal import Decimal
 
 from tools.choice.baseline import Baseline
 from tools.choice.useful_hour import Estimate
+from tools.figures import share, span
 from tools.records import AdvisorBand, Exposure, Hazard, Interruption, PlacementScore, PoolPrices
 
 ADVISOR_MEANS = str(AdvisorBand.model_fields["meaning"].default).removeprefix("share ")
@@ -79,22 +79,3 @@ def money(value: Decimal) -> str:
 
 def rate(per_100_hours: float) -> str:
     return "<0.001" if 0 < per_100_hours < 0.001 else f"{per_100_hours:.3g}"
-
-
-def share(value: float) -> str:
-    """0.4 %, 12 %, 99.7 %; a small chance is never shown as none, nor a large one as certain."""
-    percent = value * 100
-    if 0 < percent < 0.1:
-        return "<0.1 %"
-    if 99.9 < percent <= 100:
-        return ">99.9 %"
-    digits = 0 if 10 <= percent <= 90 or percent == 0 else 1
-    return f"{percent:.{digits}f} %"
-
-
-def span(minutes: float) -> str:
-    """5 min, 1 h, 7 days."""
-    whole = timedelta(minutes=minutes)
-    if whole >= timedelta(days=2) and minutes % 1440 == 0:
-        return f"{minutes / 1440:g} days"
-    return f"{minutes / 60:g} h" if minutes >= 60 else f"{minutes:g} min"

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tools.choice.left_out import LeftOut, pool_name
 from tools.choice.ranking import order_named, ranked
-from tools.choice.survey import NO_ON_DEMAND, Doors, Question, analysis, survey, weighed
+from tools.choice.survey import NO_ON_DEMAND, SURVEY_IAM, Doors, Question, analysis, survey, weighed
 from tools.choice.useful_hour import WorkShape
 from tools.choice.wanted import Range, Wanted, sift
 from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
@@ -28,18 +28,7 @@ Architecture = Literal["x86_64", "arm64"]
 
 @tool(
     effect="read",
-    iam=(
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeInstanceTypeOfferings",
-        "ec2:DescribeAvailabilityZones",
-        "ec2:DescribeSpotPriceHistory",
-        "ec2:DescribeReservedInstances",
-        "savingsplans:DescribeSavingsPlans",
-        "savingsplans:DescribeSavingsPlanRates",
-        "pricing:GetProducts",
-        "autoscaling:DescribeAutoScalingGroups",
-        "ec2:DescribeFleets",
-    ),
+    iam=SURVEY_IAM,
     example={
         "min_vcpus": 4, "max_vcpus": 16, "min_memory_gib": 16, "max_memory_gib": 64,
         "architectures": ["x86_64"], "min_accelerators": 0, "limit": 10,

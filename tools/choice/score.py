@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tools.choice.useful_hour import Estimate
 from tools.records import Exposure, PlacementScore, Recommendation
+from tools.risk.knowledge import granted_share
 
 WEIGHTS: Mapping[str, float] = {"stability": 0.2, "interruption": 0.3, "availability": 0.3, "saving": 0.2}
 FULL_SAVING_SHARE = 0.9
@@ -74,12 +75,6 @@ def saving_part(saving_share: float | None, *, baseline_is_zero: bool = False) -
     if baseline_is_zero:
         return 0.0
     return None if saving_share is None else clamp(saving_share / FULL_SAVING_SHARE)
-
-
-def granted_share(exposure: Exposure | None) -> float | None:
-    """Of our own launches those that EC2 granted; None = we never asked."""
-    asked = exposure.launches + exposure.refusals if exposure else 0
-    return exposure.launches / asked if exposure and asked else None
 
 
 def availability_part(exposure: Exposure | None, placement: PlacementScore | None) -> float | None:

@@ -11,24 +11,35 @@ from tools.choice.ranking import Order
 from tools.choice.useful_hour import WorkShape
 from tools.choice.weigh import weigh
 from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
-from tools.errors import AccessDenied, UsageError
+from tools.errors import UsageError
+from tools.market.pricebook import list_rates
 from tools.market.prices import analyze
 from tools.market.stretch import read_stretch
 from tools.records import (
     LINUX,
     CapacityPool,
+    Fleet,
     Hazard,
     InstanceTypeSpec,
     Interruption,
-    OnDemandRate,
     Opportunity,
     OpportunityAnalysis,
     PoolPrices,
     SetAside,
 )
 from tools.risk.hazard import StateForecaster, interruption_within, pool_forecast, pool_hazard
-from tools.risk.knowledge import read_forecaster
+from tools.risk.knowledge import SIGNAL_IAM, read_forecaster
 
+SURVEY_IAM = (
+    *SIGNAL_IAM,
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeReservedInstances",
+    "ec2:DescribeSpotPriceHistory",
+    "pricing:GetProducts",
+    "savingsplans:DescribeSavingsPlanRates",
+    "savingsplans:DescribeSavingsPlans",
+)
 SHORT_HORIZONS_MINUTES = (60.0, 1440.0)
 """shown beside the horizon that was asked for"""
 MOST_HOURS = 90 * 24.0
@@ -80,17 +91,25 @@ class Survey:
     notes: tuple[str, ...]
 
 
-def survey(doors: Doors, specs: Mapping[str, InstanceTypeSpec], question: Question, left: LeftOut) -> Survey:
+def survey(
+    doors: Doors,
+    specs: Mapping[str, InstanceTypeSpec],
+    question: Question,
+    left: LeftOut,
+    *,
+    fleets: Sequence[Fleet] | None = None,
+) -> Survey:
     """Read everything that is known of the pools of some types.
 
     left    grows by the zones without a price
+    fleets  of the account, where they were read already
     Raises  CloudError: prices or types cannot be read; everything else that cannot is in `seen.missing`
     """
     now, product = doors.clock.now(), question.product
     start = now - timedelta(hours=question.window_hours)
     stretch = read_stretch(doors.reader, doors.archive, sorted(specs), start=start, now=now, product=product)
     missing: list[str] = []
-    rates = _rates(doors.reader, sorted(specs), product, missing)
+    rates = list_rates(doors.reader, sorted(specs), product, missing)
     on_demand = {(t, product): r.usd_per_hour for t, r in rates.items()}
     pools, aside = analyze(stretch.prices, start=start, end=now, on_demand=on_demand, points=question.chart_points)
     priced = tuple(p for p in pools if p.mean_usd_per_hour is not None)
@@ -102,19 +121,11 @@ def survey(doors: Doors, specs: Mapping[str, InstanceTypeSpec], question: Questi
         known=known,
         product=product,
         placement=placement,
-        paid=read_commitments(doors.reader, specs, listed, now=now, product=product),
+        paid=read_commitments(doors.reader, specs, listed, now=now, product=product, fleets=fleets),
         work=question.work,
         missing=(*known.missing, *missing, *(() if question.scores else (NOT_IN_A_SCAN,))),
     )
     return Survey(question, priced, specs, seen, aside, stretch.notes)
-
-
-def _rates(reader: CloudReader, types: Sequence[str], product: str, missing: list[str]) -> dict[str, OnDemandRate]:
-    try:
-        return {r.instance_type: r for r in reader.on_demand_rates(types, product=product)}
-    except AccessDenied as denied:
-        missing.append(f"on-demand prices: {denied.message}")
-        return {}
 
 
 def _count_unpriced(specs: Iterable[InstanceTypeSpec], priced: Sequence[PoolPrices], left: LeftOut) -> None:
@@ -210,8 +221,4 @@ def _source(seen: Evidence) -> str:
     parts = ["EC2 DescribeSpotPriceHistory, AWS Price List, Savings Plans, Reserved Instances"]
     if seen.placement:
         parts.append(seen.placement[0].source)
-    if seen.known.exposures:
-        parts.append("archive of our own fleets")
-    if seen.known.bands:
-        parts.append(next(iter(seen.known.bands.values())).source)
-    return ", ".join(parts)[:255]
+    return ", ".join((*parts, *seen.known.sources))

@@ -14,7 +14,6 @@ from tools.choice.score import (
     Parts,
     Thresholds,
     availability_part,
-    granted_share,
     overall_score,
     recommend,
     saving_part,
@@ -24,6 +23,7 @@ from tools.choice.useful_hour import Estimate, overhead_of, useful_hour_usd
 from tools.records import Hazard, InstanceTypeSpec, Interruption, Opportunity, PoolPrices
 from tools.risk.guide import overall_score_as_meant
 from tools.risk.hazard import chance_within
+from tools.risk.knowledge import granted_share
 
 
 def weigh(

@@ -32,6 +32,8 @@ FETCH_SECONDS = 10.0
 MAX_BYTES = 32 << 20
 """the file has 2 MB"""
 _WAY_OUT = "give a file with --advisor FILE, or go on without: what it would tell is then unknown"
+_NAME_CELLS = 80
+"""of a host or a file in the source of a figure"""
 _MAGIC = "spotwarden advisor cache 1"
 
 
@@ -140,11 +142,11 @@ class SpotAdvisor:
     def _of(self, copy: _Copy, *, until: datetime, age: timedelta | None = None) -> _Loaded:
         table = read_table(copy.body, self.name)
         dated = "its Last-Modified" if copy.dated else "when it was fetched: it names no date"
-        source = f"Spot Instance Advisor, {self.name}; dated by {dated}"
+        source = f"Spot Instance Advisor of {_short(self.name)}; dated by {dated}"
         if age is not None:
             hours = age.total_seconds() / 3600
             source += f"; a copy {hours:.0f} h old, it could not be fetched anew"
-        return _Loaded(table, copy.dated or copy.fetched_at, source[:255], until)
+        return _Loaded(table, copy.dated or copy.fetched_at, source, until)
 
     def _kept(self) -> _Copy | None:
         return _read_kept(self._cache, str(self._source)) if self._cache is not None else None
@@ -175,6 +177,12 @@ def without_secrets(source: str) -> str:
     except ValueError:
         return "a URL that cannot be read"
     return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def _short(name: str) -> str:
+    """The host of a URL, or a file's name: enough to know it again, and never too long for a source."""
+    name = urlsplit(name).hostname or name if _is_url(name) else name
+    return name if len(name) <= _NAME_CELLS else f"{name[: _NAME_CELLS - 1]}…"
 
 
 def _is_url(source: str | Path) -> bool:
@@ -216,7 +224,9 @@ def _of_file(path: Path) -> _Loaded:
     if len(body) > MAX_BYTES:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB, which no Advisor file is")
     as_of, by = date_of_file(path.name, changed_at)
-    return _Loaded(read_table(body, str(path)), as_of, f"Spot Instance Advisor, file {path.name}; dated by {by}", None)
+    return _Loaded(
+        read_table(body, str(path)), as_of, f"Spot Instance Advisor, file {_short(path.name)}; dated by {by}", None
+    )
 
 
 # the network

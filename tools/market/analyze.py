@@ -9,7 +9,7 @@ from tools.cloud import Archive, Clock, CloudReader
 from tools.errors import NoPriceHistory
 from tools.market.prices import analyze
 from tools.market.stretch import read_stretch
-from tools.market.subject import is_instance_type, named_fleet
+from tools.market.subject import FLEETS_IAM, is_instance_type, named_fleet
 from tools.records import LINUX, Name, PriceAnalysis
 from tools.tool import tool
 
@@ -19,12 +19,7 @@ MAX_WINDOW_HOURS = 5 * 366 * 24
 
 @tool(
     effect="read",
-    iam=(
-        "ec2:DescribeSpotPriceHistory",
-        "pricing:GetProducts",
-        "autoscaling:DescribeAutoScalingGroups",
-        "ec2:DescribeFleets",
-    ),
+    iam=(*FLEETS_IAM, "ec2:DescribeSpotPriceHistory", "pricing:GetProducts"),
     example={"fleet": "ml-train", "window_hours": 24},
 )
 def analyze_prices(

@@ -73,7 +73,7 @@ def read_price_book(
     if not types:
         return PriceBook(as_of=now, hours=hours)
     missing: list[str] = []
-    rates = _rates(reader, types, product, missing)
+    rates = list_rates(reader, types, product, missing)
     start = now - timedelta(hours=hours)
     on_demand = {(t, product): r.usd_per_hour for t, r in rates.items()}
     prices: tuple[SpotPrice, ...] = ()
@@ -94,7 +94,8 @@ def read_price_book(
     )
 
 
-def _rates(reader: CloudReader, types: Sequence[str], product: str, missing: list[str]) -> dict[str, OnDemandRate]:
+def list_rates(reader: CloudReader, types: Sequence[str], product: str, missing: list[str]) -> dict[str, OnDemandRate]:
+    """On-demand list prices by type. Those that may not be read are unknown, and `missing` says so."""
     try:
         return {r.instance_type: r for r in reader.on_demand_rates(types, product=product)}
     except AccessDenied as denied:

@@ -2,11 +2,23 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 
 from tools.cloud import CloudReader
 from tools.errors import NotFound
 from tools.records import Fleet
 
+FLEETS_IAM = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeFleetInstances",
+    "ec2:DescribeFleets",
+    "ec2:DescribeInstances",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeSubnets",
+    "sts:GetCallerIdentity",
+)
+"""what reading the account's fleets, and whose they are, asks of AWS"""
 INSTANCE_TYPE = re.compile(r"^[a-z][a-z0-9-]{0,20}\.(nano|micro|small|medium|large|metal|\d{0,3}xlarge|metal-\d+xl)$")
 
 
@@ -19,7 +31,11 @@ def named_fleet(reader: CloudReader, name: str) -> Fleet:
 
     Raises  NotFound: none, or a name that two fleets share; names what there is
     """
-    fleets = reader.fleets()
+    return fleet_among(reader.fleets(), name)
+
+
+def fleet_among(fleets: Sequence[Fleet], name: str) -> Fleet:
+    """`named_fleet` of fleets that were read already."""
     by_id = [f for f in fleets if name in (f.ref.fleet_id, f.ref.label)]
     found = by_id or [f for f in fleets if f.name == name]
     if len(found) == 1:

@@ -3,6 +3,7 @@
 Three answers and «unknown»: `pressing` raises an alert, `between` keeps one that is open, `calm` lets it end.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,19 +34,25 @@ class Condition:
 
 
 def conditions(
-    look: Look, history: Sequence[FleetSample], signals: Sequence[PoolSignal], settings: MonitorSettings
+    look: Look,
+    history: Sequence[FleetSample],
+    signals: Sequence[PoolSignal],
+    settings: MonitorSettings,
+    *,
+    whole: bool = True,
 ) -> tuple[Condition, ...]:
     """Every kind, for every fleet and pool that the look saw.
 
     history  samples before this look, oldest first, of the last hour at least
     signals  of the last hour
+    whole    they are all that there were; False = there may be more, so that few of them say nothing
     """
     found = [*_prices(look, settings)]
     for sample in look.samples:
         before = [s for s in history if s.fleet.label == sample.fleet.label and s.at < sample.at]
         found += [
             _risk(sample, look),
-            _interruptions(sample, signals, look.at, settings),
+            _interruptions(sample, signals, look.at, settings, whole=whole),
             _capacity(sample, before, settings),
             _concentration(sample, settings),
             _unpriced(sample, look),
@@ -55,7 +62,7 @@ def conditions(
 
 def grade(value: float | None, *, raises: float, clears: float) -> State:
     """pressing at or above `raises`, calm below `clears`, between the two: as it was."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "unknown"
     if value >= raises:
         return "pressing"
@@ -93,19 +100,20 @@ def _risk(sample: FleetSample, look: Look) -> Condition:
 
 
 def _interruptions(
-    sample: FleetSample, signals: Iterable[PoolSignal], now: datetime, settings: MonitorSettings
+    sample: FleetSample, signals: Iterable[PoolSignal], now: datetime, settings: MonitorSettings, *, whole: bool
 ) -> Condition:
     names = {sample.fleet.label, sample.fleet.fleet_id, sample.name}
     taken = [s for s in signals if s.kind == "interruption" and s.fleet in names and now - IN_THE_LAST <= s.at <= now]
     pools = Counter(s.pool.label for s in taken)
     where = ", ".join(f"{n} in {label}" for label, n in pools.most_common(3))
+    state = grade(
+        len(taken), raises=settings.interruptions_raise_per_hour, clears=settings.interruptions_clear_per_hour
+    )
     return Condition(
         kind="interruptions",
         subject=sample.fleet.label,
-        state=grade(
-            len(taken), raises=settings.interruptions_raise_per_hour, clears=settings.interruptions_clear_per_hour
-        ),
-        value=f"{len(taken)} in the last hour",
+        state=state if whole or state == "pressing" else "unknown",
+        value=f"{'' if whole else 'at least '}{len(taken)} in the last hour",
         message=f"{sample.name}: EC2 took {len(taken)} instances in the last hour: {where}",
         severity="critical" if len(taken) * 2 >= max(sample.desired_capacity, 2) else "warning",
         evidence=tuple(

@@ -52,6 +52,8 @@ class Monitor:
     _recent: tuple[FleetSample, ...] = field(init=False, default=())
     _asked: datetime | None = field(init=False, default=None)
     """when EC2 was last asked what it did"""
+    _answered: datetime | None = field(init=False, default=None)
+    """when every place where it tells of it was last read"""
     _unsaved: dict[str, Alert] = field(init=False, default_factory=dict)
 
     def look(self, fleets: Sequence[Fleet] | None = None) -> Sighting:
@@ -69,13 +71,13 @@ class Monitor:
         history = self._history(region, now, trouble)
         seen = self._tried("fleets", lambda: self._seen(fleets), trouble)
         if seen is None:
-            newest = max((s.at for s in history), default=None)
+            newest = max((s.at for s in history if s.at <= now), default=None)
             found: tuple[Condition, ...] = (not_seen(region, newest, now=now, settings=self.settings),)
         else:
             trouble += seen.trouble
             self._keep_samples(seen, region, trouble)
-            signals = self._signals(region, seen.at, trouble)
-            ours = (*conditions(seen, history, signals, self.settings),)
+            signals, whole = self._signals(region, seen.at, trouble)
+            ours = (*conditions(seen, history, signals, self.settings, whole=whole),)
             found = (*ours, not_seen(region, seen.at, now=seen.at, settings=self.settings))
         changed = raise_alerts(found, before, self.settings, now=now, whole=seen is not None)
         old = {a.alert_id for a in before}
@@ -115,15 +117,32 @@ class Monitor:
         types = sorted({label.partition("/")[0] for s in seen.samples for label in s.pools})
         self._tried("prices", lambda: keep_prices(self.reader, self.archive, types, now=seen.at), trouble)
 
-    def _signals(self, region: str, now: datetime, trouble: list[str]) -> tuple[PoolSignal, ...]:
-        """What EC2 did in the last hour, by its own word and by the notices that came."""
-        since = now - FIRST_SIGNALS if self._asked is None else min(self._asked, now) - _OVERLAP
-        told = self._tried("signals", lambda: self.reader.pool_signals(since=since), trouble)
+    def _signals(self, region: str, now: datetime, trouble: list[str]) -> tuple[tuple[PoolSignal, ...], bool]:
+        """What EC2 did in the last hour, by its own word and by the notices that came; and whether that is all of it.
+
+        What could not be read is asked for again, from where it was last read, as soon as it can be.
+        """
+        told, whole = self._told(now, self._asked, trouble)
+        if whole and self._answered != self._asked:
+            told, whole = self._told(now, self._answered, trouble)
         if told is not None:
             self._asked = now
+            self._answered = now if whole else self._answered
             self._tried("signals", lambda: self.archive.add_signals(told, region=region), trouble)
         kept = self._tried("signals", lambda: self.archive.signals(region=region, since=now - IN_THE_LAST), trouble)
-        return kept or told or ()
+        return kept or told or (), whole
+
+    def _told(
+        self, now: datetime, asked: datetime | None, trouble: list[str]
+    ) -> tuple[tuple[PoolSignal, ...] | None, bool]:
+        """What EC2 tells since it was asked, None = nothing can be read; and whether that is all."""
+        since = now - FIRST_SIGNALS if asked is None else max(min(asked, now) - _OVERLAP, now - FIRST_SIGNALS)
+        told = self._tried("signals", lambda: self.reader.pool_signals(since=since), trouble)
+        if told is None:
+            return None, False
+        missing = self.reader.signals_missing
+        trouble += [f"signals: {m}" for m in missing]
+        return told, not missing
 
     def _add(self, signals: Sequence[PoolSignal]) -> int:
         return self.archive.add_signals(signals, region=self.reader.account().region)

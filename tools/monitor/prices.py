@@ -8,6 +8,8 @@ from tools.records import LINUX
 
 EC2_KEEPS = timedelta(days=90)
 _A_DAY = timedelta(days=1)
+_OVERLAP = timedelta(hours=2)
+"""asked again each time: our clock may have run ahead of EC2's when it was asked last"""
 SOURCE = "EC2 DescribeSpotPriceHistory"
 
 
@@ -27,7 +29,8 @@ def keep_prices(reader: CloudReader, archive: Archive, instance_types: Sequence[
     ends = {t: archive.fetched_until([t], region=region, product=LINUX) for t in types if t not in young[:1]}
     begun = {t: end for t, end in ends.items() if end is not None}
     if begun:
-        added += _keep(reader, archive, sorted(begun), region, max(min(begun.values()), now - EC2_KEEPS), now)
+        since_then = min(*begun.values(), now) - _OVERLAP
+        added += _keep(reader, archive, sorted(begun), region, max(since_then, now - EC2_KEEPS), now)
     return added
 
 

@@ -39,7 +39,8 @@ def watch_fleets(clock: Clock, reader: CloudReader, archive: Archive) -> Watch:
 def watch(clock: Clock, reader: CloudReader, archive: Archive, settings: MonitorSettings = STANDARD) -> Watch:
     """`watch_fleets` by other thresholds than the standard ones."""
     now, region = clock.now(), reader.account().region
-    samples = archive.samples(region=region, since=now - WINDOW)
+    # a clock that ran ahead left looks of a time that is still to come: they say nothing of now
+    samples = tuple(s for s in archive.samples(region=region, since=now - WINDOW) if s.at <= now)
     newest = max((s.at for s in samples), default=None)
     alerts = archive.alerts(region=region, open_only=False)
     opened = tuple(a for a in alerts if a.cleared_at is None)

@@ -100,6 +100,8 @@ class FleetRisk(Record):
 
     fleet: Name
     level: RiskLevel
+    level_by_prices: RiskLevel | None = None
+    """by prices alone, as the list of fleets, previews and the monitor tell it: they look often, and at nothing else"""
     pools: tuple[RiskScore, ...]
     largest_pool_share: Share | None
     """share of spot instances in the largest pool; None = no spot instances"""

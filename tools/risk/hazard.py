@@ -11,11 +11,12 @@ from typing import Protocol
 
 from tools.cloud import Archive
 from tools.errors import DataError, UsageError
+from tools.figures import share
 from tools.records import AdvisorBand, CapacityPool, Evidence, Exposure, Hazard, Interruption
 from tools.risk.pattern import WeekPattern
 from tools.risk.prior import LIFE_HOURS, GammaBelief, band_prior
 from tools.risk.rates import ENOUGH_HOURS, ENOUGH_INTERRUPTIONS, gamma_quantile
-from tools.risk.states import LOOK_BACK, Floats, StateGrid, state_grid
+from tools.risk.states import LOOK_BACK, Floats, StateGrid, dry_by_the_last, state_grid
 
 JEFFREYS_SHAPE = 0.5
 """½ an event in 0 hours: what is believed where there is no band"""
@@ -28,6 +29,7 @@ MOST_SIGNALS = 3
 refused every minute"""
 LEAST_MINUTES, DAY_MINUTES = 5.0, 1440.0
 """horizons that the state forecast is trained for"""
+DRY = "the pool is dry by the last look"
 WIDEST = 0.8
 """of a 90 % interval of a chance: one that spans more leaves everything open, and no chance is told"""
 BAND_FACT = "Spot Advisor band"
@@ -207,13 +209,8 @@ def chance_within(hazard: Hazard, hours: float) -> tuple[float, float, float] | 
 
 def _open(hazard: Hazard, p: float, low: float, high: float) -> str:
     """Why no chance is told: everything is left open."""
-    leaves = f"{_rate_of(hazard)} leaves everything between {_percent(low)} and {_percent(high)} open"
-    return f"{leaves}; pools like it average {_percent(p)}; own records would tell"
-
-
-def _percent(chance: float) -> str:
-    """Never 0 %, nor 100 %."""
-    return "<0.1 %" if chance < 0.001 else ">99.9 %" if chance > 0.999 else f"{chance * 100:.3g} %"
+    leaves = f"{_rate_of(hazard)} leaves everything between {share(low)} and {share(high)} open"
+    return f"{leaves}; pools like it average {share(p)}; own records would tell"
 
 
 def _rate_of(hazard: Hazard) -> str:
@@ -281,6 +278,7 @@ def pool_forecast(
 ) -> tuple[Interruption, ...]:
     """P(interrupted within each horizon), shortest first: from the pool's own recent states where the archive holds a
     day of them up to now, else from its rate. Beyond a day the rate takes over. Never falls with the horizon.
+    While the pool is dry neither speaks: no chance is told.
 
     forecaster  None = the trained artefact is not there
     """
@@ -288,9 +286,11 @@ def pool_forecast(
     for minutes in horizons:
         check_horizon(minutes)
     constant = {m: interruption_within(hazard, horizon_minutes=m, as_of=now, pattern=pattern) for m in horizons}
+    looked = _grid(archive, pool, region=region, now=now)
+    if looked == DRY:
+        return tuple(_while_dry(constant[m]) for m in horizons)
     if forecaster is None:
         return tuple(constant[m] for m in horizons)
-    looked = _grid(archive, pool, region=region, now=now)
     if isinstance(looked, str):
         return tuple(_without_states(constant[m], looked) for m in horizons)
     near = [m for m in horizons if LEAST_MINUTES <= m <= DAY_MINUTES]
@@ -315,21 +315,31 @@ def _grid(archive: Archive, pool: CapacityPool, *, region: str, now: datetime) -
     nothing but our own instances (it tells 8 to 33 % a day then), and the rate over their hours says more.
     """
     try:
-        looked = state_grid(archive.pool_states(pool, region=region, since=now - LOOK_BACK), now=now)
-    except DataError as error:
-        return error.message
+        looks = archive.pool_states(pool, region=region, since=now - LOOK_BACK)
+    except DataError:
+        return "our own records of it cannot be read"  # which ones and why is told once, with the other records
+    if dry_by_the_last(looks, now=now):
+        return DRY
+    looked = state_grid(looks, now=now)
     if isinstance(looked, str):
         return looked
     if looked.available[-1] != 1:
-        return "the pool is dry by the last look"
+        return DRY
     up = looked.hours_up
     if up > STEADY_HOURS:
-        return f"no look saw the pool dry for {up:.0f} h"
+        return f"no look saw the pool dry for {min(up, LOOK_BACK / timedelta(hours=1)):.0f} h"
     return looked
 
 
+def _while_dry(constant: Interruption) -> Interruption:
+    """A rate over months says least just then: it would tell a fraction of a per cent while the pool is emptied."""
+    why = f"{DRY}: its average rate says nothing of such a time"
+    between = None if constant.low is None else (constant.low, 1.0)
+    return abstained(constant.horizon_minutes, why, as_of=constant.as_of, between=between)
+
+
 def _without_states(constant: Interruption, why: str) -> Interruption:
-    return constant.with_(source=f"{constant.source}; no state forecast: {why}"[:255])
+    return constant.with_(source=f"{constant.source}; no state forecast: {why}")
 
 
 def _of_states(minutes: float, told: tuple[float, float, float], at: datetime) -> Interruption:
@@ -355,7 +365,7 @@ def _beyond_a_day(
     if rest.probability is None:
         return rest.with_(horizon_minutes=minutes, as_of=now)
     both = {f: 1 - (1 - getattr(day, f)) * (1 - getattr(rest, f)) for f in ("probability", "low", "high")}
-    source = f"state forecast for 24 h, then {rest.source}"[:255]
+    source = f"state forecast for 24 h, then {rest.source}"
     return rest.with_(horizon_minutes=minutes, as_of=now, source=source, **both)
 
 

@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 
 from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
 from tools.errors import AccessDenied, DataError, NotFound, Rejected
-from tools.market.pricebook import PriceBook, read_price_book
 from tools.market.subject import named_fleet
 from tools.records import (
     AdvisorBand,
     CapacityPool,
     Evidence,
-    Exposure,
     Fleet,
     FleetInstanceRisk,
     GuideRisk,
@@ -21,7 +19,6 @@ from tools.records import (
     InstanceRisk,
     Interruption,
     Name,
-    PlacementScore,
     PoolSignal,
     RiskLevel,
     RiskScore,
@@ -29,9 +26,8 @@ from tools.records import (
 from tools.recovery.checkpoints import checkpoint_store, stored
 from tools.risk.advice import Pressed, recommend
 from tools.risk.guide import assess_interruption_risk
-from tools.risk.hazard import StateForecaster, pool_forecast
-from tools.risk.knowledge import SIGNAL_IAM, Knowledge, read_forecaster, read_knowledge
-from tools.risk.score import read_placement, score_pool
+from tools.risk.knowledge import RISK_IAM, granted_share
+from tools.risk.sight import Sight, look
 from tools.tool import tool
 
 HORIZONS_MINUTES = (60.0, 360.0, 1440.0)
@@ -50,31 +46,9 @@ class Saved:
     says: str = ""
 
 
-@dataclass(frozen=True)
-class _Sight:
-    """Everything that was read for one fleet."""
-
-    fleet: Fleet
-    archive: Archive
-    book: PriceBook
-    placement: tuple[PlacementScore, ...]
-    knowledge: Knowledge
-    forecaster: StateForecaster | None
-    saved: Saved
-    missing: tuple[str, ...]
-
-
 @tool(
     effect="read",
-    iam=(
-        *SIGNAL_IAM,
-        "ec2:DescribeAvailabilityZones",
-        "ec2:DescribeSpotPriceHistory",
-        "ec2:GetSpotPlacementScores",
-        "pricing:GetProducts",
-        "s3:GetObject",
-        "s3:ListBucket",
-    ),
+    iam=(*RISK_IAM, "s3:GetObject", "s3:ListBucket"),
     example={"fleet": "ml-train"},
 )
 def assess_instances(
@@ -86,17 +60,15 @@ def assess_instances(
     Raises  NotFound: no such fleet; CloudError
     """
     found = named_fleet(reader, fleet)
-    now = clock.now()
     types = sorted({*found.instance_types, *(i.instance_type for i in found.spot)})
-    book = read_price_book(reader, clock, types)
-    knowledge = read_knowledge(reader, archive, advisor, now=now, with_pattern=True)
-    missing = [*book.missing, *knowledge.missing]
-    placement = read_placement(reader, found, missing)
+    sight = look(reader, clock, archive, advisor, types=types, fleet=found)
     saved = _newest_saved(reader, found) if found.spot else Saved(None, "no spot instance")
-    forecaster = read_forecaster(missing)
-    sight = _Sight(found, archive, book, placement, knowledge, forecaster, saved, tuple(missing))
     return FleetInstanceRisk(
-        fleet=found.ref, name=found.name, instances=assessed(sight), as_of=now, source=_source(sight)
+        fleet=found.ref,
+        name=found.name,
+        instances=assessed(found, saved, sight),
+        as_of=sight.knowledge.now,
+        source=", ".join((found.source, sight.book.source, *sight.knowledge.sources)),
     )
 
 
@@ -109,28 +81,16 @@ class _Weighed:
     within: tuple[Interruption, ...]
 
 
-def _weighed(pool: CapacityPool, zone_name: str, sight: _Sight) -> _Weighed:
-    knowledge = sight.knowledge
-    hazard = knowledge.hazard(pool)
-    within = pool_forecast(
-        sight.archive,
-        sight.forecaster,
-        pool,
-        hazard,
-        region=knowledge.region,
-        horizons_minutes=HORIZONS_MINUTES,
-        now=knowledge.now,
-        pattern=knowledge.pattern,
-    )
-    score = score_pool(pool.instance_type, zone_name, sight.book, sight.placement, known=knowledge.of(pool))
-    return _Weighed(score, hazard, within)
+def _weighed(pool: CapacityPool, sight: Sight) -> _Weighed:
+    hazard = sight.knowledge.hazard(pool)
+    return _Weighed(sight.score(pool), hazard, sight.within(hazard, HORIZONS_MINUTES))
 
 
-def assessed(sight: _Sight) -> tuple[InstanceRisk, ...]:
+def assessed(fleet: Fleet, saved: Saved, sight: Sight) -> tuple[InstanceRisk, ...]:
     """Instances, the most pressed first: by level, then by what would be lost."""
-    spot = sight.fleet.spot
+    spot = fleet.spot
     pools = {(i.instance_type, i.zone_name): i.pool for i in spot}
-    weighed = {key: _weighed(pool, key[1], sight) for key, pool in pools.items()}
+    weighed = {key: _weighed(pool, sight) for key, pool in pools.items()}
     own = defaultdict(list)
     for signal in sight.knowledge.signals:
         own[signal.instance_id].append(signal)
@@ -138,9 +98,13 @@ def assessed(sight: _Sight) -> tuple[InstanceRisk, ...]:
     for i in spot:
         mine = tuple(s for s in own[i.instance_id] if s.at >= i.launched_at)
         level = level_of(weighed[i.instance_type, i.zone_name].score.level, mine)
-        pressed.append(Pressed(i, level, mine, unsaved_minutes(i, sight.saved, now=sight.knowledge.now)))
+        pressed.append(Pressed(i, level, mine, unsaved_minutes(i, saved, now=sight.knowledge.now)))
     high = tuple(p.instance for p in pressed if p.level == "high")
-    rows = [_row(p, weighed[p.instance.instance_type, p.instance.zone_name], high, sight) for p in pressed]
+    missing = (*sight.missing, *((saved.says,) if saved.says else ()))
+    rows = []
+    for p in pressed:
+        row = _row(p, weighed[p.instance.instance_type, p.instance.zone_name], sight, missing)
+        rows.append(row.with_(recommended=recommend(p, fleet, high=high, now=sight.knowledge.now)))
     return tuple(sorted(rows, key=lambda r: (_ORDER[r.level], -(r.unsaved_minutes or 0.0), r.instance_id)))
 
 
@@ -161,11 +125,10 @@ def unsaved_minutes(instance: Instance, saved: Saved, *, now: datetime) -> float
     return max((now - max(saved.at, instance.launched_at)) / timedelta(minutes=1), 0.0)
 
 
-def _row(pressed: Pressed, weighed: _Weighed, high: tuple[Instance, ...], sight: _Sight) -> InstanceRisk:
+def _row(pressed: Pressed, weighed: _Weighed, sight: Sight, missing: tuple[str, ...]) -> InstanceRisk:
     i, score = pressed.instance, weighed.score
     told = {e.fact for e in score.evidence}
     more = (e for e in weighed.hazard.evidence if e.fact not in told)
-    missing = (*score.missing, *sight.missing, *((sight.saved.says,) if sight.saved.says else ()))
     return InstanceRisk(
         instance_id=i.instance_id,
         pool=i.pool,
@@ -173,8 +136,8 @@ def _row(pressed: Pressed, weighed: _Weighed, high: tuple[Instance, ...], sight:
         within=weighed.within,
         unsaved_minutes=pressed.unsaved_minutes,
         evidence=(*_own_evidence(pressed), *score.evidence, *more),
-        missing=tuple(dict.fromkeys(missing)),
-        recommended=recommend(pressed, sight.fleet, high=high, now=sight.knowledge.now),
+        missing=tuple(dict.fromkeys((*score.missing, *missing))),
+        recommended=(),
         guide=_guide(i, sight),
     )
 
@@ -188,25 +151,20 @@ def _own_evidence(pressed: Pressed) -> tuple[Evidence, ...]:
     )
 
 
-def _guide(instance: Instance, sight: _Sight) -> GuideRisk:
+def _guide(instance: Instance, sight: Sight) -> GuideRisk:
     """The guides' number from what we know; what we do not know is left to their defaults, as they do."""
     prices = sight.book.pool(instance.instance_type, instance.zone_name)
     now, pool = sight.knowledge.now, instance.pool
     metrics = {"instance_age_hours": (now - instance.launched_at) / timedelta(hours=1)}
     if prices is not None and prices.volatility is not None:
         metrics["price_volatility"] = prices.volatility
-    granted = _granted_share(sight.knowledge.exposure(pool))
+    granted = granted_share(sight.knowledge.exposure(pool))
     if granted is not None:
         metrics["availability_trend"] = granted
     band: AdvisorBand | None = sight.knowledge.bands.get(instance.instance_type)
     if band is not None:
         metrics["region_interruption_rate"] = (band.low_share + band.high_share) / 2
     return assess_interruption_risk(metrics)
-
-
-def _granted_share(exposure: Exposure | None) -> float | None:
-    asked = exposure.launches + exposure.refusals if exposure else 0
-    return exposure.launches / asked if exposure and asked else None
 
 
 def _newest_saved(reader: CloudReader, fleet: Fleet) -> Saved:
@@ -221,12 +179,3 @@ def _newest_saved(reader: CloudReader, fleet: Fleet) -> Saved:
     if whole is None or whole.manifest is None:
         return Saved(None, f"a whole checkpoint: there is none among {len(found)} in s3://{store[0]}/{store[1]}")
     return Saved(whole.manifest.saved_at)
-
-
-def _source(sight: _Sight) -> str:
-    parts = [sight.fleet.source, sight.book.source]
-    if sight.knowledge.bands:
-        parts.append("Spot Instance Advisor")
-    if sight.knowledge.exposures or sight.knowledge.signals:
-        parts.append("own records")
-    return ", ".join(parts)[:255]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tools.cloud import AdvisorReader, Archive, CloudReader
 from tools.errors import AccessDenied, DataError, Rejected, Throttled
 from tools.market.advisor import known_bands
+from tools.market.subject import FLEETS_IAM
 from tools.records import AdvisorBand, CapacityPool, Exposure, Hazard, PoolSignal
 from tools.risk.forecast import load_forecaster
 from tools.risk.hazard import StateForecaster, pool_hazard
@@ -19,13 +20,15 @@ PATTERN = timedelta(days=30)
 RECENT = timedelta(hours=24)
 """signals that press now"""
 SIGNAL_IAM = (
-    "autoscaling:DescribeAutoScalingGroups",
+    *FLEETS_IAM,
     "autoscaling:DescribeScalingActivities",
     "ec2:DescribeFleetHistory",
-    "ec2:DescribeFleets",
-    "ec2:DescribeInstances",
     "ec2:DescribeSpotInstanceRequests",
 )
+
+
+RISK_IAM = (*SIGNAL_IAM, "ec2:DescribeSpotPriceHistory", "ec2:GetSpotPlacementScores", "pricing:GetProducts")
+"""everything that a question about the risk of pools reads"""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ class Knowledge:
     pattern: WeekPattern = field(default_factory=WeekPattern)
     missing: tuple[str, ...] = ()
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What speaks beside prices; each record carries its own, with its date."""
+        advisor = ("Spot Instance Advisor",) if self.bands else ()
+        return (*advisor, *(("own records",) if self.exposures or self.signals else ()))
+
     def of(self, pool: CapacityPool) -> Known:
         return Known(
             band=self.bands.get(pool.instance_type),
@@ -71,6 +80,12 @@ class Knowledge:
 
     def exposure(self, pool: CapacityPool) -> Exposure | None:
         return next((e for e in self.exposures if same_pool(e.pool, pool)), None)
+
+
+def granted_share(exposure: Exposure | None) -> float | None:
+    """Of our own launches those that EC2 granted; None = we never asked."""
+    asked = exposure.launches + exposure.refusals if exposure else 0
+    return exposure.launches / asked if exposure and asked else None
 
 
 def same_pool(one: CapacityPool, other: CapacityPool) -> bool:
@@ -136,10 +151,12 @@ def read_forecaster(missing: list[str]) -> StateForecaster | None:
 def _account_signals(reader: CloudReader, now: datetime, missing: list[str]) -> tuple[PoolSignal, ...]:
     """What AWS itself still remembers: a fresh archive is not blind."""
     try:
-        return reader.pool_signals(since=now - RECENT)
+        found = reader.pool_signals(since=now - RECENT)
     except (AccessDenied, Rejected, Throttled) as refused:
         missing.append(f"signals of our fleets: {refused.message}")
         return ()
+    missing += [f"signals of our fleets: {place}" for place in reader.signals_missing]
+    return found
 
 
 def seen_once(signals: tuple[PoolSignal, ...], *, since: datetime, until: datetime) -> tuple[PoolSignal, ...]:

@@ -1,11 +1,10 @@
 """forecast_interruptions: how likely pools take an instance within hours, what that rests on, what is not known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
 from tools.errors import NoPriceHistory
-from tools.market.pricebook import PriceBook, read_price_book
+from tools.market.pricebook import PriceBook
 from tools.market.subject import is_instance_type, named_fleet
 from tools.records import (
     CapacityPool,
@@ -13,13 +12,12 @@ from tools.records import (
     Fleet,
     InterruptionForecast,
     Name,
-    PlacementScore,
     PoolForecast,
 )
 from tools.risk.guide import pattern_based_prediction
-from tools.risk.hazard import StateForecaster, pool_forecast
-from tools.risk.knowledge import SIGNAL_IAM, Knowledge, read_forecaster, read_knowledge
-from tools.risk.score import MOSTLY_BAND, placed, read_placement, score_pool
+from tools.risk.knowledge import RISK_IAM, Knowledge
+from tools.risk.score import MOSTLY_BAND, placed
+from tools.risk.sight import Sight, look
 from tools.tool import tool
 
 HORIZONS_MINUTES = (60.0, 360.0, 1440.0, 2880.0)
@@ -27,27 +25,9 @@ HORIZONS_MINUTES = (60.0, 360.0, 1440.0, 2880.0)
 _DAYS = 2
 
 
-@dataclass(frozen=True)
-class _Sight:
-    """Everything that was read for one question."""
-
-    archive: Archive
-    book: PriceBook
-    placement: tuple[PlacementScore, ...]
-    knowledge: Knowledge
-    forecaster: StateForecaster | None
-    missing: tuple[str, ...]
-
-
 @tool(
     effect="read",
-    iam=(
-        *SIGNAL_IAM,
-        "ec2:DescribeAvailabilityZones",
-        "ec2:DescribeSpotPriceHistory",
-        "ec2:GetSpotPlacementScores",
-        "pricing:GetProducts",
-    ),
+    iam=RISK_IAM,
     example={"subject": "ml-train"},
 )
 def forecast_interruptions(
@@ -60,24 +40,18 @@ def forecast_interruptions(
     meaning and date: neither is a probability.
     Raises   NotFound: no such fleet; NoPriceHistory: EC2 sells none of its pools here; CloudError
     """
-    now = clock.now()
     fleet = None if is_instance_type(subject) else named_fleet(reader, subject)
     types = _types(fleet) if fleet else (subject,)
-    book = read_price_book(reader, clock, types)
-    pools = _pools(fleet, types, book)
+    sight = look(reader, clock, archive, advisor, types=types, fleet=fleet)
+    pools = _pools(fleet, types, sight.book)
     if not pools:
         raise NoPriceHistory(
             f"{subject}: EC2 knows no spot pool of {', '.join(types) or 'any type'} here",
             hint="check the region and the spelling of the type",
         )
-    knowledge = read_knowledge(reader, archive, advisor, now=now, with_pattern=True)
-    missing = [*book.missing, *knowledge.missing]
-    placement = read_placement(reader, fleet, missing) if fleet else ()
-    forecaster = read_forecaster(missing)
-    sight = _Sight(archive, book, placement, knowledge, forecaster, tuple(missing))
     found = [_forecast(pool, sight) for pool in pools]
     return InterruptionForecast(
-        subject=subject, pools=tuple(sorted(found, key=_most_pressed)), as_of=now, source=_source(sight)
+        subject=subject, pools=tuple(sorted(found, key=_most_pressed)), as_of=sight.knowledge.now, source=_source(sight)
     )
 
 
@@ -95,23 +69,12 @@ def _pools(fleet: Fleet | None, types: Sequence[str], book: PriceBook) -> list[C
     return [found[key] for key in sorted(found)]
 
 
-def _forecast(pool: CapacityPool, sight: _Sight) -> PoolForecast:
+def _forecast(pool: CapacityPool, sight: Sight) -> PoolForecast:
     knowledge = sight.knowledge
     known = knowledge.of(pool)
-    score = score_pool(
-        pool.instance_type, pool.zone_name or pool.zone_id or "?", sight.book, sight.placement, known=known
-    )
+    score = sight.score(pool)
     hazard = knowledge.hazard(pool)
-    within = pool_forecast(
-        sight.archive,
-        sight.forecaster,
-        pool,
-        hazard,
-        region=knowledge.region,
-        horizons_minutes=HORIZONS_MINUTES,
-        now=knowledge.now,
-        pattern=knowledge.pattern,
-    )
+    within = sight.within(hazard, HORIZONS_MINUTES)
     times = Evidence(
         fact="hour and weekday", value=knowledge.pattern.says, source="archive of our own fleets", as_of=knowledge.now
     )
@@ -141,12 +104,8 @@ def _most_pressed(found: PoolForecast) -> tuple[int, float, str]:
     return order, -(found.hazard.per_100_hours or 0.0), found.pool.label
 
 
-def _source(sight: _Sight) -> str:
+def _source(sight: Sight) -> str:
     parts = [sight.book.source]
     if sight.placement:
         parts.append("EC2 GetSpotPlacementScores")
-    if sight.knowledge.bands:
-        parts.append("Spot Instance Advisor")
-    if sight.knowledge.exposures or sight.knowledge.signals:
-        parts.append("own records")
-    return ", ".join(parts)[:255]
+    return ", ".join((*parts, *sight.knowledge.sources))

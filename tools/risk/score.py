@@ -30,7 +30,7 @@ from tools.records import (
     RiskScore,
 )
 from tools.risk.hazard import BAND_FACT, is_own
-from tools.risk.knowledge import SIGNAL_IAM, Known, read_knowledge
+from tools.risk.knowledge import RISK_IAM, Known, read_knowledge
 from tools.risk.rates import ObservedInterruptions, RateInterval, interruption_rate
 from tools.tool import tool
 
@@ -75,18 +75,6 @@ class Sign:
     of_pool: bool = True
 
 
-def pool_level(
-    instance_type: str,
-    zone: str,
-    book: PriceBook,
-    placement: Sequence[PlacementScore] = (),
-    observed: ObservedInterruptions | None = None,
-    known: Known | None = None,
-) -> RiskLevel:
-    """Level of one pool: its hardest sign, raised when two press; `unknown` without any."""
-    return score_pool(instance_type, zone, book, placement, observed, known).level
-
-
 def fleet_level(pools: Mapping[Pool, int], book: PriceBook, placement: Sequence[PlacementScore] = ()) -> RiskLevel:
     """Level of a fleet from its spot instances per pool.
 
@@ -94,7 +82,7 @@ def fleet_level(pools: Mapping[Pool, int], book: PriceBook, placement: Sequence[
     The worst pool that holds a quarter of them, one level higher when one pool holds most of them;
     `unknown` when such a pool is unknown and none is high.
     """
-    levels = {pool: pool_level(*pool, book, placement) for pool, count in pools.items() if count > 0}
+    levels = {pool: score_pool(*pool, book, placement).level for pool, count in pools.items() if count > 0}
     return combine(pools, levels)
 
 
@@ -120,7 +108,7 @@ def score_pool(
     observed: ObservedInterruptions | None = None,
     known: Known | None = None,
 ) -> RiskScore:
-    """One pool with its evidence.
+    """One pool with its evidence: the level of its hardest sign, raised when two press; `unknown` without any.
 
     zone      name or id
     observed  own EC2-initiated interruptions and instance-hours of this pool, where no `known` has its hazard
@@ -283,14 +271,7 @@ def _rate_sign(rate: RateInterval, as_of: datetime | None) -> Sign:
 
 @tool(
     effect="read",
-    iam=(
-        "autoscaling:DescribeAutoScalingGroups",
-        "ec2:DescribeFleets",
-        "ec2:DescribeSpotPriceHistory",
-        "ec2:GetSpotPlacementScores",
-        "pricing:GetProducts",
-        *(a for a in SIGNAL_IAM if a not in ("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeFleets")),
-    ),
+    iam=RISK_IAM,
     example={"fleet": "ml-train"},
 )
 def score_risk(reader: CloudReader, clock: Clock, archive: Archive, advisor: AdvisorReader, fleet: Name) -> FleetRisk:
@@ -343,6 +324,7 @@ def fleet_risk(
     return FleetRisk(
         fleet=fleet.name,
         level=combine(counts, {pool: s.level for pool, s in scores.items()}),
+        level_by_prices=fleet_level(counts, book),
         pools=tuple(s.with_(missing=(*s.missing, *unread)) for s in (scores[pool] for pool in ordered)),
         largest_pool_share=largest,
         advice=_advice(fleet, counts),
@@ -359,7 +341,7 @@ def _source(book: PriceBook, placement: Sequence[PlacementScore], known: Collect
         parts.append("Spot Instance Advisor")
     if any(k.signals or (k.hazard and k.hazard.exposure) for k in known):
         parts.append("own records")
-    return ", ".join(parts)[:255]
+    return ", ".join(parts)
 
 
 def _advice(fleet: Fleet, counts: Counter[Pool]) -> tuple[str, ...]:

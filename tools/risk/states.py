@@ -36,6 +36,14 @@ class StateGrid:
         return (len(self.available) - 1 - int(dry[-1])) * self.gap_seconds / 3600 if len(dry) else math.inf
 
 
+def dry_by_the_last(looks: Sequence[tuple[datetime, PoolState]], *, now: datetime) -> bool:
+    """Whether the newest look up to `now`, where it is fresh, saw a launch refused or an instance taken."""
+    last = max((at for at, _ in looks if at <= now), default=None)
+    if last is None or now - last > FRESH:
+        return False
+    return any(at == last and state != "running" for at, state in looks)
+
+
 def state_grid(looks: Sequence[tuple[datetime, PoolState]], *, now: datetime) -> StateGrid | str:
     """The grid, or in words why there is none.
 
@@ -66,8 +74,11 @@ def state_grid(looks: Sequence[tuple[datetime, PoolState]], *, now: datetime) ->
 
 
 def _gap(looks: Sequence[tuple[datetime, PoolState]]) -> float:
-    """The usual time between two looks, seconds; at one moment there may be several."""
+    """The usual time between two looks, seconds. Those nearer than the finest grid are one look: several fleets, or two
+    processes that watch the same account side by side.
+    """
     moments = sorted({at for at, _ in looks})
     between = np.diff([m.timestamp() for m in moments])
+    between = between[between >= LEAST_GAP_SECONDS]
     usual = float(np.median(between)) if len(between) else MOST_GAP_SECONDS
     return min(max(round(usual), LEAST_GAP_SECONDS), MOST_GAP_SECONDS)

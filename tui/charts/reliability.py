@@ -29,6 +29,7 @@ def write_reliability_diagram(found: "ForecastBacktest", path: Path, *, title: s
 def _draw(found: "ForecastBacktest", title: str) -> "Figure":
     measured = found.calibration
     foot = [] if measured is None else _figures(found, measured)
+    foot += found.unseen
     foot += [f"set aside: {a.count:,} × {a.reason}, such as {a.example}" for a in found.set_aside]
     foot.append(f"as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC · {found.source}")
     sheet = Sheet(title, body_inches=DIAGRAM_INCHES + GAP_INCHES + COUNTS_INCHES + 0.5, foot=foot, head_inches=0.6)

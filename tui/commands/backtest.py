@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.errors import UsageError
+from tui.chart_option import Chart, check, told
 from tui.config import settings_of
 
 if TYPE_CHECKING:
     from tools.risk.backtest import ForecastBacktest
-    from tools.risk.calibration import Calibration, ReliabilityBin
+    from tools.risk.calibration import Calibration
     from tools.risk.forecast_artefact import Artefact
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
-DIAGRAM_CELLS = 41
 
 
 @app.callback()
@@ -35,6 +35,7 @@ def forecast(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="rows: trace,tick,probability,outcome; replaced only whole")
     ] = None,
+    chart: Chart = None,
 ) -> None:
     """Forecast interruptions on past traces, and how good that was: Brier, skill, AUC, calibration, reliability.
 
@@ -50,6 +51,7 @@ def forecast(
     if out is not None:
         check_writable(out)
         _spare_the_traces(out, traces)
+    check(chart)
     forecaster = load_forecaster()
     shows = sys.stderr.isatty() and not settings.quiet
     rows = forecast_traces(traces, forecaster, horizon_minutes=horizon_minutes, progress=_progress if shows else None)
@@ -67,6 +69,11 @@ def forecast(
         source=_source(forecaster.artefact),
     )
     emit(settings, found, lambda: print("\n".join(forecast_lines(found))))
+    if chart is not None:
+        from tui.charts import write_reliability_diagram
+
+        write_reliability_diagram(found, chart)
+        told(settings, chart)
 
 
 def _source(artefact: "Artefact") -> str:
@@ -90,6 +97,7 @@ def _progress(done: int, traces: int, rows: int) -> None:
 
 def forecast_lines(found: "ForecastBacktest") -> Iterator[str]:
     """The record's own numbers, rounded; the reliability diagram; what was set aside."""
+    from tui.charts.text import reliability_lines
     from tui.output import plain
 
     measured = found.calibration
@@ -98,12 +106,13 @@ def forecast_lines(found: "ForecastBacktest") -> Iterator[str]:
     else:
         yield from _figures(found, measured)
         yield ""
-        yield from _diagram(measured.bins)
+        yield from reliability_lines(measured.bins)
     if found.files_trained_on:
         yield (
             f"{found.files_trained_on} of {_count(found.files, 'trace')} bear the names of training traces: "
             "figures flatter there; `make bench` holds zones out"
         )
+    yield from found.unseen
     for aside in found.set_aside:
         yield f"set aside: {aside.count:,} × {plain(aside.reason)}, such as {plain(aside.example)}"
     if found.out is not None:
@@ -124,32 +133,6 @@ def _figures(found: "ForecastBacktest", measured: "Calibration") -> Iterator[str
         f"median {measured.perfect_ece_median:.4f}, 95 % below {measured.perfect_ece_p95:.4f}"
     )
     yield f"log loss {measured.log_loss:.4f} nats"
-
-
-def _diagram(bins: "tuple[ReliabilityBin, ...]") -> Iterator[str]:
-    from tui.output import table
-
-    scale = "0 %".ljust(DIAGRAM_CELLS // 2 - 1) + "50 %".ljust(DIAGRAM_CELLS // 2 - 2) + "100 %"
-    header = ("FORECAST", "ROWS", "MEAN", "INTERRUPTED", "90 % INTERVAL", scale)
-    yield table(header, (_bin_row(b) for b in bins), right=frozenset({0, 1, 2, 3, 4}))
-    yield "x forecast · o interrupted · * both · - 90 % interval, overlapping horizons counted once"
-
-
-def _bin_row(ranged: "ReliabilityBin") -> tuple[object, ...]:
-    name = f"{ranged.above * 100:.0f}-{ranged.below * 100:.0f} %"
-    mean, share, low, high = ranged.mean_forecast, ranged.observed_share, ranged.observed_low, ranged.observed_high
-    if mean is None or share is None or low is None or high is None:
-        return (name, 0, "unknown", "unknown", "unknown", "")
-    cells = [" "] * DIAGRAM_CELLS
-    for i in range(_cell(low), _cell(high) + 1):
-        cells[i] = "-"
-    cells[_cell(mean)] = "x"
-    cells[_cell(share)] = "*" if _cell(share) == _cell(mean) else "o"
-    return (name, f"{ranged.rows:,}", f"{mean:.1%}", f"{share:.1%}", f"{low:.1%}-{high:.1%}", "".join(cells))
-
-
-def _cell(share: float) -> int:
-    return round(share * (DIAGRAM_CELLS - 1))
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,5 +1,6 @@
 """`spotwarden market`: what capacity costs, how likely it is taken, and which to choose."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.errors import UsageError
+from tui.chart_option import Chart, check, told
 from tui.config import settings_of
 
 if TYPE_CHECKING:
     from tools.choice.survey import Doors
     from tools.choice.useful_hour import WorkShape
-    from tools.records import OpportunityAnalysis, PriceAnalysis
+    from tools.records import OpportunityAnalysis, PoolSignal, PriceAnalysis
+    from tui.charts.risk import Risks
     from tui.config import Settings
-    from tui.market_lines import Paint
+    from tui.grid import Paint
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 DEFAULT_WINDOW_HOURS = 24 * 7
@@ -74,6 +77,7 @@ def prices(
     append: Annotated[
         bool, typer.Option("--append", help="also keep the file's prices in the local archive; needs --region")
     ] = False,
+    chart: Chart = None,
 ) -> None:
     """Price per pool: now, time-weighted mean and quantiles, range, volatility, against on-demand.
 
@@ -92,6 +96,8 @@ def prices(
     from tui.output import emit
 
     settings = settings_of(ctx)
+    check(chart)
+    signals: tuple[PoolSignal, ...] = ()
     if history is not None:
         if fleet_or_type is not None:
             raise UsageError(f"{fleet_or_type}: a file has no fleets", hint="give either a fleet or --history")
@@ -102,8 +108,14 @@ def prices(
         if on_demand is not None or append:
             name = "--append" if append else "--on-demand"
             raise UsageError(f"{name} belongs to --history", hint="an account's own prices come from AWS, and are kept")
-        found = _from_account(settings, fleet_or_type, window_hours or DEFAULT_WINDOW_HOURS)
-    emit(settings, found, lambda: print("\n".join(price_lines(found))))
+        hours = window_hours or DEFAULT_WINDOW_HOURS
+        found, signals = _from_account(settings, fleet_or_type, hours, with_signals=chart is not None)
+    emit(settings, found, lambda: print("\n".join(price_lines(found, _width()))))
+    if chart is not None:
+        from tui.charts import write_price_chart
+
+        write_price_chart(found, chart, signals=signals)
+        told(settings, chart)
 
 
 @app.command()
@@ -113,6 +125,7 @@ def risk(
     instances: Annotated[
         bool, typer.Option("--instances", help="every spot instance: how likely it is taken, what to do")
     ] = False,
+    chart: Chart = None,
 ) -> None:
     """Risk of a fleet's spot pools with its evidence, what is missing, and what would make it safer.
 
@@ -125,23 +138,27 @@ def risk(
     from tui.output import emit
 
     settings = settings_of(ctx)
+    check(chart)
     with open_house(settings) as house:
         if instances:
             from tools.risk.instances import assess_instances
 
             each = house.ask(assess_instances, fleet=fleet)
-            emit(settings, each, lambda: print("\n".join(instance_lines(each, _paint(settings)))))
+            emit(settings, each, lambda: print("\n".join(instance_lines(each, _paint(settings), _width()))))
+            _draw_risk(settings, each, chart)
             return
         from tools.risk.score import score_risk
 
         found = house.ask(score_risk, fleet=fleet)
     emit(settings, found, lambda: print("\n".join(risk_lines(found))))
+    _draw_risk(settings, found, chart)
 
 
 @app.command()
 def forecast(
     ctx: typer.Context,
     fleet_or_type: Annotated[str, typer.Argument(help="a fleet's name or id, or a type such as g5.xlarge")],
+    chart: Chart = None,
 ) -> None:
     """How likely an instance of each pool is interrupted within 1, 6, 24 and 48 hours, with 90 % intervals.
 
@@ -157,9 +174,11 @@ def forecast(
     from tui.output import emit
 
     settings = settings_of(ctx)
+    check(chart)
     with open_house(settings) as house:
         found = house.ask(forecast_interruptions, subject=fleet_or_type)
-    emit(settings, found, lambda: print("\n".join(forecast_lines(found, _paint(settings)))))
+    emit(settings, found, lambda: print("\n".join(forecast_lines(found, _paint(settings), _width()))))
+    _draw_risk(settings, found, chart)
 
 
 @app.command()
@@ -279,7 +298,25 @@ def _show(settings: "Settings", ask: "Callable[[Doors], OpportunityAnalysis]", *
     with open_house(settings) as house:
         desk = house.desk
         found = ask(Doors(desk.reader, desk.clock, desk.archive, desk.advisor))
-    emit(settings, found, lambda: print("\n".join(opportunity_lines(found, _paint(settings), explained=explained))))
+    emit(
+        settings,
+        found,
+        lambda: print("\n".join(opportunity_lines(found, _paint(settings), _width(), explained=explained))),
+    )
+
+
+def _draw_risk(settings: "Settings", found: "Risks", chart: Path | None) -> None:
+    if chart is None:
+        return
+    from tui.charts import write_risk_chart
+
+    write_risk_chart(found, chart)
+    told(settings, chart)
+
+
+def _width() -> int | None:
+    """Of the terminal; None = the answer goes to a file or a program, and is whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _paint(settings: "Settings") -> "Paint":
@@ -302,7 +339,9 @@ def _work(checkpoint: float | None, restart: float | None, lost: float | None) -
     return WorkShape(**known, basis=dict.fromkeys(known, "given")) if known else None
 
 
-def _from_account(settings: "Settings", subject: str | None, window_hours: int) -> "PriceAnalysis":
+def _from_account(
+    settings: "Settings", subject: str | None, window_hours: int, *, with_signals: bool
+) -> "tuple[PriceAnalysis, tuple[PoolSignal, ...]]":
     from tools.market.analyze import analyze_prices
     from tui.opening import open_house
 
@@ -312,7 +351,8 @@ def _from_account(settings: "Settings", subject: str | None, window_hours: int) 
         )
     with open_house(settings) as house:
         found: PriceAnalysis = house.ask(analyze_prices, fleet=subject, window_hours=window_hours)
-    return found
+        signals = house.signals(hours=window_hours) if with_signals else ()
+    return found, signals
 
 
 def _from_file(settings: "Settings", path: Path, window_hours: int | None, catalogue: Path | None) -> "PriceAnalysis":
