@@ -244,7 +244,7 @@ def test_what_is_not_known_is_left_out_and_counted(alone, home) -> None:
     save(home / "t" / "availability" / "a.json.gz", values, 300)
     save(home / "t" / "availability" / "b.json.gz", [1.0] * 200, 300)
     save(home / "t" / "availability" / "c.json.gz", [0.0] * 2000, 300)
-    save(home / "t" / "availability" / "d.json.gz", [1.0] * 300, 7200)
+    save(home / "t" / "availability" / "d.json.gz", [1.0] * 30, 86_401)
     told, rows = forecast(alone, home / "t", "--json")
     assert all(r["trace"] == "availability/a.json.gz" for r in rows)
     assert (told.json["files"], told.json["files_scored"]) == (4, 1)
@@ -255,11 +255,45 @@ def test_what_is_not_known_is_left_out_and_counted(alone, home) -> None:
         "row: outcome not known, ticks of its horizon are missing": (len(open_ended), "availability/a.json.gz"),
         "trace ends before 24 h and one horizon": (1, "availability/b.json.gz"),
         "trace with nothing obtainable at any scored tick": (1, "availability/c.json.gz"),
-        "trace whose ticks are further apart than the horizon": (1, "availability/d.json.gz"),
+        "trace whose ticks are more than a day apart": (1, "availability/d.json.gz"),
     }
     assert len(rows) == len(ticks) - 2 - len(open_ended)
     screen, _ = forecast(alone, home / "t")
     assert "set aside: 1 × trace ends before 24 h and one horizon, such as availability/b.json.gz" in screen.out
+
+
+@pytest.mark.accepts("P-06")
+def test_ticks_further_apart_than_the_horizon_give_the_rows_of_the_contract_and_it_is_said(alone, home) -> None:
+    values = history(1, 600)
+    save(home / "t" / "availability" / "a.json.gz", values, 600)
+    save(home / "t" / "availability" / "one.json.gz", [1.0] * 25, 3600)  # a single row
+    told, rows = forecast(alone, home / "t", "--json", minutes=5)
+    expected = [("availability/a.json.gz", t) for t in plain_rows(values, 600, 5)] + [("availability/one.json.gz", 24)]
+    assert [(r["trace"], int(r["tick"])) for r in rows] == expected
+    assert {r["outcome"] for r in rows} == {"0"}
+    assert all(0 < float(r["probability"]) < 1 for r in rows)
+    assert told.json["rows_without_a_tick"] == told.json["calibration"]["rows"] == len(rows)
+    screen, _ = forecast(alone, home / "t", minutes=5)
+    assert f"{len(rows)} rows of traces whose ticks are further apart than 5 min: outcome 0 by def" in screen.out
+    seen, _ = forecast(alone, home / "t", "--json", minutes=60)
+    assert seen.json["rows_without_a_tick"] == 0
+
+
+class Certain:
+    """Says what no row may say."""
+
+    def probabilities(self, available, *, gap_seconds, ticks, horizon_minutes):
+        return (np.arange(len(ticks)) % 2).astype(np.float64)
+
+
+def test_no_row_says_never_or_always(home) -> None:
+    save(home / "t" / "availability" / "a.json.gz", history(1, 300), 300)
+    rows = forecast_traces(home / "t", Certain(), horizon_minutes=60)
+    text = "".join(rows.csv())
+    assert ",0.000000," not in text
+    assert ",1.000000," not in text
+    said = rows.traces[0].probabilities
+    assert (said.min(), said.max()) == (0.000001, 0.999999)
 
 
 def test_without_a_single_row_the_file_has_its_head_and_nothing_is_claimed(alone, home) -> None:

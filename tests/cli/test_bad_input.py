@@ -131,7 +131,7 @@ def test_a_policy_that_is_a_directory_or_missing_is_told(run, untouched, name):
 WHOLE = gzip.compress(PRICES.encode())
 PRICE_FILES = {
     "truncated": (WHOLE[: len(WHOLE) // 2], 1, "the gzip is damaged"),
-    "another checksum": (WHOLE[:-8] + b"12345678", 1, "the gzip is damaged 0 rows: CRC"),
+    "another checksum": (WHOLE[:-8] + b"12345678", 1, "CRC check failed"),
     "without a column": (PRICES.replace("product", "produkt").encode(), 1, "no column product"),
     "empty": (b"", 1, "the file is empty"),
     "empty inside": (gzip.compress(b""), 1, "the file is empty"),

@@ -107,6 +107,15 @@ def test_a_pool_that_flaps_at_every_look_is_given_a_probability(forecaster, gap_
         assert np.all((said > 0) & (said < 1))
 
 
+@pytest.mark.parametrize("gap_seconds", [30.0, 60.0, 195.0, 300.0, 600.0])
+def test_a_pool_that_was_gone_within_every_hour_of_weeks_is_not_said_to_stay(forecaster, gap_seconds):
+    ticks_a_day = int(86_400 / gap_seconds)
+    values = np.arange(14 * ticks_a_day) % 2.0
+    ticks = every_up(values, after=3 * ticks_a_day)[::97]
+    said = forecaster.probabilities(values, gap_seconds=gap_seconds, ticks=ticks, horizon_minutes=60)
+    assert np.all(said > 0.9)
+
+
 def test_nothing_is_said_of_a_pool_that_is_dry_or_not_seen(forecaster):
     values = np.array([1.0, 0.0, np.nan, 1.0])
     said = forecaster.probabilities(values, gap_seconds=600, ticks=np.arange(4), horizon_minutes=60)

@@ -154,6 +154,22 @@ def test_traces_are_found_below_a_folder_of_their_kind_in_the_order_of_their_nam
     assert [p.relative_to(tmp_path).as_posix() for p in find_traces(tmp_path)] == wanted
 
 
+def test_a_link_is_followed_after_the_real_folders_and_may_give_one_its_kind(tmp_path) -> None:
+    def found(root) -> list[str]:
+        return [p.relative_to(root).as_posix() for p in find_traces(root)]
+
+    write(tmp_path / "a" / "pools" / "x.json.gz", {})
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "availability").symlink_to(tmp_path / "a" / "pools", target_is_directory=True)
+    assert found(tmp_path) == ["b/availability/x.json.gz"]
+    write(tmp_path / "z" / "availability" / "real" / "y.json.gz", {})
+    (tmp_path / "z" / "availability" / "alias").symlink_to("real", target_is_directory=True)
+    assert found(tmp_path / "z") == ["availability/real/y.json.gz"]
+    (tmp_path / "z" / "linked.json.gz").symlink_to("availability/real/y.json.gz")
+    (tmp_path / "z" / "availability" / "linked.json.gz").symlink_to("real/y.json.gz")
+    assert found(tmp_path / "z") == ["availability/linked.json.gz", "availability/real/y.json.gz"]
+
+
 def test_a_folder_that_is_not_there_or_may_not_be_read_is_named(tmp_path) -> None:
     with pytest.raises(UsageError, match="no such folder"):
         find_traces(tmp_path / "none")

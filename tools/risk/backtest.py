@@ -36,8 +36,11 @@ DECIMALS = 6
 MAX_CLOCKS = 400_000_000
 """ticks drawn for a perfect forecaster's error: about four seconds; longer traces are drawn less often"""
 FEWEST_DRAWS = 40
+LEAST = 10.0**-DECIMALS
+"""no row says 0 or 1: what is written is never certain"""
+LONGEST_MINUTES = 1440
 _SHORT = "trace ends before 24 h and one horizon"
-_COARSE = "trace whose ticks are further apart than the horizon"
+_COARSE = "trace whose ticks are more than a day apart"
 _NEVER = "trace with nothing obtainable at any scored tick"
 _BLIND = "row: not known whether an instance was obtainable"
 _OPEN = "row: outcome not known, ticks of its horizon are missing"
@@ -62,6 +65,7 @@ class TraceRows:
     probabilities: Floats
     outcomes: Flags
     horizon_ticks: int
+    """0 = ticks further apart than the horizon: every outcome is 0 by definition, none was seen"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +80,18 @@ class ForecastRows:
     def rows(self) -> int:
         return sum(len(t.ticks) for t in self.traces)
 
+    @property
+    def rows_without_a_tick(self) -> int:
+        return sum(len(t.ticks) for t in self.traces if not t.horizon_ticks)
+
     def calibration(self, *, seed: int = 0) -> Calibration | None:
         """None without rows: nothing is known."""
         if not self.rows:
             return None
         forecasts = np.concatenate([t.probabilities for t in self.traces])
         came = np.concatenate([t.outcomes for t in self.traces])
-        horizons = [Horizons(t.ticks, t.horizon_ticks) for t in self.traces]
-        clocks = sum(int(t.ticks[-1] - t.ticks[0]) + t.horizon_ticks for t in self.traces)
+        horizons = [Horizons(t.ticks, max(1, t.horizon_ticks)) for t in self.traces]
+        clocks = sum(int(h.ticks[-1] - h.ticks[0]) + h.horizon_ticks for h in horizons)
         draws = max(FEWEST_DRAWS, min(DRAWS, MAX_CLOCKS // clocks))
         return measure(forecasts, came, horizons=horizons, seed=seed, draws=draws)
 
@@ -115,11 +123,24 @@ class ForecastBacktest(Record):
     """scored traces whose folder and name are those of a training trace: what they show flatters the forecast"""
     calibration: Calibration | None
     """None = no row could be scored"""
+    rows_without_a_tick: int = Field(default=0, ge=0)
+    """rows of traces whose ticks are further apart than the horizon: outcome 0 by definition, nothing was seen; they
+    are in the file and in the figures"""
     set_aside: tuple[SetAside, ...]
     out: str | None
     """the file of rows; None = not asked for"""
     as_of: UtcTime
     source: Name
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """In words, what of the figures nobody saw."""
+        rows = self.rows_without_a_tick
+        said = (
+            f"{rows:,} row{'s' * (rows != 1)} of traces whose ticks are further apart than {self.horizon_minutes} min: "
+            "outcome 0 by definition, nothing was seen; the figures count them"
+        )
+        return (said,) if rows else ()
 
 
 def forecast_traces(
@@ -152,12 +173,12 @@ def _score(name: str, trace: Trace, forecaster: Forecaster, horizon_minutes: int
     values, gap = trace.values, trace.gap_seconds
     horizon_ticks = ticks_within(horizon_minutes * 60, gap)
     candidates = candidate_ticks(len(values), gap, horizon_minutes)
-    if not horizon_ticks or not len(candidates):
-        aside.add(_SHORT if horizon_ticks else _COARSE, 1, name)
+    if not ticks_within(LONGEST_MINUTES * 60, gap) or not len(candidates):
+        aside.add(_SHORT if ticks_within(LONGEST_MINUTES * 60, gap) else _COARSE, 1, name)
         return None
     aside.add(_BLIND, int(np.isnan(values[candidates]).sum()), name)
     ticks = scored_ticks(values, gap, horizon_minutes)
-    known = observed(values, gap, ticks, horizon_minutes)
+    known = observed(values, gap, ticks, horizon_minutes) | (horizon_ticks == 0)
     aside.add(_OPEN, int((~known).sum()), name)
     ticks = ticks[known]
     if not len(ticks):
@@ -169,14 +190,14 @@ def _score(name: str, trace: Trace, forecaster: Forecaster, horizon_minutes: int
 
 
 def _as_written(name: str, said: Floats, ticks: Ints) -> Floats:
-    """Six decimals, so that the screen's figures are those of the file."""
+    """Six decimals above 0 and below 1, so that the screen's figures are those of the file."""
     if said.shape != ticks.shape or not bool(np.all((said >= 0) & (said <= 1))):
         raise DataError(
             f"{name}: the forecaster gave {said.shape[0] if said.ndim else 1} numbers for {len(ticks)} ticks,"
             " or some outside 0..1",
             hint="this is a fault of the installed forecast, not of the trace",
         )
-    return np.array([float(f"{p:.{DECIMALS}f}") for p in said.tolist()])
+    return np.array([float(f"{p:.{DECIMALS}f}") for p in np.clip(said, LEAST, 1 - LEAST).tolist()])
 
 
 class _Aside:
@@ -217,6 +238,7 @@ def summary(
         files_scored=len(rows.traces),
         files_trained_on=sum((root / t.name).parts[-2:] in known for t in rows.traces),
         calibration=rows.calibration(),
+        rows_without_a_tick=rows.rows_without_a_tick,
         set_aside=rows.set_aside,
         out=None if out is None else str(out),
         as_of=now,

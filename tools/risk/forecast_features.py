@@ -20,6 +20,8 @@ DAYS_PRIOR = 2.0
 """days half down, before there are any"""
 USUAL_RATE = 0.25
 """interrupted within the horizon, where a pool has no record yet"""
+LEAST_LOG_AGE, MOST_FLIPS = float(np.log(0.05)), 72
+"""bounds of age × flips alone: no training trace is outside, where a product of any sign would drown all the rest"""
 
 RISES, FALLS, FREE = 1, -1, 0
 
@@ -67,7 +69,8 @@ def features(history: History, ticks: Ints, matured: Matured, pressure: Followed
     matured  of the horizon that is forecast
     """
     state = state_features(history, ticks)
-    log_age, available_day, flips_day = state[:, 0], state[:, 7], state[:, 8]
+    log_age, available_day = np.maximum(state[:, 0], LEAST_LOG_AGE), state[:, 7]
+    flips_day = np.minimum(state[:, 8], MOST_FLIPS)
     columns = [
         *_same_window(history, ticks, matured, _Kernel(half_hours=0.5, keep=0.93, alike=2.0, prior=4.0)),
         *_same_window(history, ticks, matured, _Kernel(half_hours=2.0, keep=0.9, alike=0.0, prior=3.0, wide=True)),
