@@ -173,6 +173,8 @@ def _exact(value: float) -> Fraction:
 
 
 def _document(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():  # to open a pipe is to wait for ever
+        raise DataError(f"{path}: not a file", hint="name a .json.gz file that you may read")
     try:
         with gzip.open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)

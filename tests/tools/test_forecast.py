@@ -136,11 +136,22 @@ def test_an_unknown_tick_is_not_an_interruption(forecaster):
     assert dry[0] > 0.5
 
 
-def test_an_outcome_is_known_only_when_every_tick_of_it_was_seen_or_one_was_a_loss():
-    values = np.array([1, 1, np.nan, 1, 0, 1, 1, 1, 1, 1.0])
+def test_an_outcome_counts_when_half_of_its_horizon_was_seen_lost_or_not():
+    values = np.array([1, 1, np.nan, 1, 0, 1, np.nan, np.nan, 0, 1.0])
     matured = mature(History(values, 600.0), 30)
-    assert matured.exposed.tolist() == [False, True, False, True, False, True, True, False, False, False]
+    assert matured.exposed.tolist() == [True, True, False, True, False, False, False, False, False, False]
     assert matured.came.tolist() == [False, True, False, True, False, False, False, False, False, False]
+
+
+@pytest.mark.parametrize("horizon_minutes", [60, 1440])
+def test_looks_with_gaps_do_not_make_a_pool_look_worse(forecaster, horizon_minutes):
+    values = np.ones(8 * 288)
+    values[[-700, -40]] = 0.0
+    holes = values.copy()
+    holes[np.random.default_rng(2).permutation(np.flatnonzero(values[:-1]))[:300]] = np.nan
+    asked = {"gap_seconds": 300, "ticks": np.array([len(values) - 1]), "horizon_minutes": horizon_minutes}
+    whole, part = (forecaster.probabilities(v, **asked)[0] for v in (values, holes))
+    assert part == pytest.approx(whole, rel=0.15)
 
 
 def test_the_same_pool_looked_at_more_often_is_given_about_the_same(forecaster):

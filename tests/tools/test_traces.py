@@ -131,6 +131,9 @@ def test_a_damaged_gzip_says_so(tmp_path) -> None:
             read_trace(path)
     with pytest.raises(DataError, match="No such file"):
         read_trace(tmp_path / "none.json.gz")
+    os.mkfifo(tmp_path / "pipe.json.gz")
+    with pytest.raises(DataError, match=r"pipe\.json\.gz: not a file"):
+        read_trace(tmp_path / "pipe.json.gz")
 
 
 def test_a_small_file_that_unzips_to_a_very_large_one_is_refused(tmp_path) -> None:

@@ -86,28 +86,34 @@ class Forecaster:
         reason = _too_thin(history)
         if reason is not None:
             return tuple(reason for _ in horizons_minutes)
-        return tuple(self._within(history, last, minutes) for minutes in horizons_minutes)
-
-    def _within(self, history: History, last: Ints, minutes: float) -> Within:
-        hazard, deviation = self.hazards(history, last, minutes)
-        probability = float(-np.expm1(-hazard[0]))
-        odds, stray = math.log(math.expm1(float(hazard[0]))), NINETY_PERCENT * float(deviation[0])
-        return Within(probability, 1 / (1 + math.exp(stray - odds)), 1 / (1 + math.exp(-stray - odds)))
+        at_each = self.hazards_within(history, last, horizons_minutes)
+        return tuple(_within(float(hazard[0]), float(deviation[0])) for hazard, deviation in at_each)
 
     def hazards(self, history: History, ticks: Ints, horizon_minutes: float) -> tuple[Floats, Floats]:
         """(len(ticks),) float64 twice: Λ(horizon) at each tick, and the standard deviation of its log-odds."""
-        _check_horizon(horizon_minutes)
-        heads = self._heads_up_to(horizon_minutes, history.gap_seconds)
-        hazards, deviations = np.full(len(ticks), np.nan), np.full(len(ticks), np.nan)
+        return self.hazards_within(history, ticks, (horizon_minutes,))[0]
+
+    def hazards_within(
+        self, history: History, ticks: Ints, horizons_minutes: Sequence[float]
+    ) -> list[tuple[Floats, Floats]]:
+        """`hazards` of each horizon: what horizons share is computed once."""
+        for minutes in horizons_minutes:
+            _check_horizon(minutes)
+        needed = [self._heads_up_to(minutes, history.gap_seconds) for minutes in horizons_minutes]
         up = history.up[ticks]
-        if up.any():
-            at, back = np.unique(ticks[up], return_inverse=True)
-            pressure = follow(history, PressureModel(**dict(self.artefact.pressure)))
-            found = [self._head_hazard(head, history, at, pressure) for head in heads]
-            levels = np.maximum.accumulate([hazard for hazard, _ in found], axis=0)
-            hazards[up] = _interpolated([h.horizon_minutes for h in heads], levels, horizon_minutes)[back]
-            deviations[up] = found[-1][1][back]
-        return hazards, deviations
+        if not up.any() or not needed:
+            return [(np.full(len(ticks), np.nan), np.full(len(ticks), np.nan)) for _ in needed]
+        at, back = np.unique(ticks[up], return_inverse=True)
+        pressure = follow(history, PressureModel(**dict(self.artefact.pressure)))
+        found = [self._head_hazard(head, history, at, pressure) for head in max(needed, key=len)]
+        levels = np.maximum.accumulate([hazard for hazard, _ in found], axis=0)
+        told = []
+        for minutes, heads in zip(horizons_minutes, needed, strict=True):
+            hazards, deviations = np.full(len(ticks), np.nan), np.full(len(ticks), np.nan)
+            hazards[up] = _interpolated([h.horizon_minutes for h in heads], levels[: len(heads)], minutes)[back]
+            deviations[up] = found[len(heads) - 1][1][back]
+            told.append((hazards, deviations))
+        return told
 
     def _heads_up_to(self, horizon_minutes: float, gap_seconds: float) -> list[Head]:
         """Those that hold a tick, up to the first at or beyond the horizon."""
@@ -142,6 +148,12 @@ class Forecaster:
         own, deviation = corrections(past, terms[at], ticks, learning=learning, weight=weight)
         odds = np.clip(moderated(trained[at] + own, deviation), -MOST_LOG_ODDS, MOST_LOG_ODDS)
         return hazard_of(odds), deviation
+
+
+def _within(hazard: float, deviation: float) -> Within:
+    odds, stray = math.log(math.expm1(hazard)), NINETY_PERCENT * deviation
+    probability = float(-np.expm1(-hazard))
+    return Within(probability, 1 / (1 + math.exp(stray - odds)), 1 / (1 + math.exp(-stray - odds)))
 
 
 def grid_step(history: History) -> int:

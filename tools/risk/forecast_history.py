@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 HOURS_PER_DAY = 24.0
+SEEN_SHARE = 0.5
+"""of a horizon, for its outcome to count. Were every tick of it needed but for a loss, whoever looks with gaps would
+learn from losses alone"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,7 @@ class Running:
 class Matured:
     """What followed each tick that was up: was the pool down at some tick of the next `horizon_ticks`?
 
-    exposed  (ticks,) bool: up, and what followed is known
+    exposed  (ticks,) bool: up, and enough of what followed was seen
     came     (ticks,) bool: exposed and interrupted
     Nothing here may be read for a tick later than t − horizon_ticks.
     """
@@ -145,8 +148,8 @@ def mature(history: History, horizon_minutes: float) -> Matured:
     wide = ticks_within(horizon_minutes * 60, history.gap_seconds)
     at = np.arange(max(length - wide, 0), dtype=np.int64)
     lost = history.downs.between(at, at + wide) > 0
-    whole = history.known.between(at, at + wide) == wide
+    known = history.known.between(at, at + wide) >= SEEN_SHARE * wide
     exposed, came = np.zeros(length, dtype=np.bool_), np.zeros(length, dtype=np.bool_)
-    exposed[at] = history.up[at] & (lost | whole)
+    exposed[at] = history.up[at] & known
     came[at] = exposed[at] & lost
     return Matured(wide, exposed, came)
