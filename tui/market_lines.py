@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tools.figures import share as known_share
+from tools.figures import span
 from tui.charts.text import forecast_bars, rate_bars
 from tui.grid import COLOURS, Grid, Paint, no_paint
 from tui.output import plain
@@ -44,11 +46,7 @@ def dollars(value: object) -> str:
 
 def share(value: float | None) -> str:
     """0.4 %, 12 %, 99.7 %: a small chance is never shown as none, nor a large one as certain."""
-    if value is None:
-        return UNKNOWN
-    from tools.figures import share as text
-
-    return text(value)
+    return UNKNOWN if value is None else known_share(value)
 
 
 def likely(found: "Interruption", *, short: bool = False) -> str:
@@ -221,8 +219,6 @@ def _advice_lines(found: "FleetInstanceRisk") -> Iterator[str]:
 
 
 def _within(minutes: float) -> str:
-    from tools.figures import span
-
     return f"P {span(minutes)}"
 
 
@@ -272,8 +268,6 @@ def _forecast_row(one: "PoolForecast", *, short: bool) -> tuple[object, ...]:
 
 
 def _abstentions(found: "InterruptionForecast") -> Iterator[str]:
-    from tools.figures import span
-
     why: dict[str, dict[str, list[str]]] = {}
     for one in found.pools:
         for i in one.within:
