@@ -3,39 +3,25 @@
 import os
 import sqlite3
 import stat
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tools.errors import JournalError, SpotError
+from tools.sqlite_file import connect_wal, make_private, words_of
 
 BUSY_SECONDS = 10.0
 # a damaged file can make SQLite's own message unreadable; a damaged row may be no noun of ours any more
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError, ValidationError)
-_MODE_FILE = 0o600
-_MODE_DIRECTORY = 0o700
 
 
 def prepare(path: Path) -> None:
-    """Make the file (0600) and its missing directories (0700), or look whether the one there may be trusted.
-
-    An existing database is looked at, never opened and closed: closing would drop SQLite's own locks on it.
+    """Make the file, or look whether the one there may be trusted.
 
     Raises  JournalError: a link, not a file, somebody else's, or not writable
     """
     try:
-        for parent in reversed([p for p in path.parents if not p.exists()]):
-            parent.mkdir(mode=_MODE_DIRECTORY, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE_FILE)
-        except FileExistsError:
-            check_owner(path)
-            path.chmod(_MODE_FILE, follow_symlinks=False) if _open_to_others(path) else None
-        else:
-            os.fchmod(descriptor, _MODE_FILE)
-            os.close(descriptor)
+        make_private(path, look_at=check_owner)
     except OSError as error:
         raise told(error, path) from None
 
@@ -51,42 +37,17 @@ def check_owner(path: Path) -> None:
         raise JournalError(f"{path} belongs to user {found.st_uid}", hint="name a database of your own with --db")
 
 
-def _open_to_others(path: Path) -> bool:
-    return bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
-
-
 def connect(path: Path) -> sqlite3.Connection:
-    """A durable connection: WAL, FULL, waits for other processes up to BUSY_SECONDS; transactions begun by hand.
+    """A durable connection: synchronous=FULL.
 
     Raises  JournalError
     """
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        return connect_wal(
+            path, busy_seconds=BUSY_SECONDS, pragmas=("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON")
+        )
     except UNREADABLE as error:
         raise told(error, path) from None
-    try:
-        _patiently(lambda: connection.execute("PRAGMA journal_mode=WAL"))
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA recursive_triggers=ON")
-    except UNREADABLE as error:
-        connection.close()
-        raise told(error, path) from None
-    return connection
-
-
-def _patiently(step: Callable[[], object]) -> None:
-    """Changing to WAL answers «busy» at once, whatever the timeout: two processes may open a new file together."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            step()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 _WAYS_OUT = (
@@ -112,9 +73,6 @@ def told(error: Exception, path: Path) -> SpotError:
     """What SQLite or the system said, as a JournalError with a way out."""
     if isinstance(error, SpotError):
         return error
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    if isinstance(error, ValidationError):
-        first = error.errors(include_input=False, include_url=False)[0]
-        said = f"a stored {error.title} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    said = words_of(error)
     hint = next((way for word, way in _WAYS_OUT if word in said.lower()), "see `spotwarden doctor`")
     return JournalError(f"the journal {path}: {said}", hint=hint)
