@@ -9,6 +9,7 @@ from tools.errors import UsageError
 from tools.fleets.find import find_fleet
 from tools.fleets.launches import mix_after
 from tools.fleets.preview import MIX_FIELDS, check_possible, draw_preview
+from tools.market.subject import FLEETS_IAM
 from tools.records import ChangeFleet, Fleet, InstanceTypeName, Name, Permit, Preview, SpotAllocationStrategy
 from tools.tool import tool
 
@@ -38,16 +39,10 @@ _EXAMPLE: dict[str, Any] = {
     "instance_types": None,
     "desired_capacity": None,
 }
-_LOOK = (
-    "autoscaling:DescribeAutoScalingGroups",
-    "ec2:DescribeFleets",
-    "ec2:DescribeFleetInstances",
-    "ec2:DescribeInstances",
-)
 _MONEY = ("ec2:DescribeSpotPriceHistory", "pricing:GetProducts", "savingsplans:DescribeSavingsPlans")
 
 
-@tool(effect="read", iam=(*_LOOK, *_MONEY, "savingsplans:DescribeSavingsPlanRates"), example=_EXAMPLE)
+@tool(effect="read", iam=(*FLEETS_IAM, *_MONEY, "savingsplans:DescribeSavingsPlanRates"), example=_EXAMPLE)
 def preview_change(
     reader: CloudReader,
     clock: Clock,
@@ -74,7 +69,7 @@ def preview_change(
     return draw_preview(reader, clock, action, found)
 
 
-@tool(effect="write", iam=("autoscaling:UpdateAutoScalingGroup", "ec2:ModifyFleet", *_LOOK), example=_EXAMPLE)
+@tool(effect="write", iam=("autoscaling:UpdateAutoScalingGroup", "ec2:ModifyFleet", *FLEETS_IAM), example=_EXAMPLE)
 def change_fleet(
     reader: CloudReader,
     fleet: FleetName,

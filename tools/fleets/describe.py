@@ -8,22 +8,12 @@ from tools.cloud import Clock, CloudReader
 from tools.fleets.find import find_fleet
 from tools.fleets.launches import spot_pools
 from tools.fleets.prices import AccountPrices, read_account_prices
+from tools.market.subject import FLEETS_IAM
 from tools.money.hourly import AccountCost, bought
 from tools.records import Fleet, FleetSummary, Inventory, Name
 from tools.risk.score import fleet_level
 from tools.tool import tool
 
-_LOOK = (
-    "autoscaling:DescribeAutoScalingGroups",
-    "autoscaling:DescribeLaunchConfigurations",
-    "ec2:DescribeAvailabilityZones",
-    "ec2:DescribeFleetInstances",
-    "ec2:DescribeFleets",
-    "ec2:DescribeInstances",
-    "ec2:DescribeLaunchTemplateVersions",
-    "ec2:DescribeSubnets",
-    "sts:GetCallerIdentity",
-)
 _MONEY = (
     "ec2:DescribeSpotPriceHistory",
     "pricing:GetProducts",
@@ -32,7 +22,7 @@ _MONEY = (
 )
 
 
-@tool(effect="read", iam=(*_LOOK, *_MONEY), example={})
+@tool(effect="read", iam=(*FLEETS_IAM, *_MONEY), example={})
 def list_fleets(reader: CloudReader, clock: Clock) -> Inventory:
     """Every fleet of the account and region: size, purchase mix, pools, dollars per hour now, risk."""
     fleets = reader.fleets()
@@ -47,7 +37,7 @@ def list_fleets(reader: CloudReader, clock: Clock) -> Inventory:
     )
 
 
-@tool(effect="read", iam=_LOOK, example={"fleet": "ml-train"})
+@tool(effect="read", iam=FLEETS_IAM, example={"fleet": "ml-train"})
 def describe_fleet(reader: CloudReader, fleet: Annotated[Name, Field(description="fleet name or id")]) -> Fleet:
     """One fleet as it stands: configuration, purchase mix, every instance with its pool, tags (other people's text).
 

@@ -10,6 +10,7 @@ from tools.records import Fleet
 
 FLEETS_IAM = (
     "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLaunchConfigurations",
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeFleetInstances",
     "ec2:DescribeFleets",
