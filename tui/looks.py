@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tools.errors import AccessDenied, Rejected, Throttled
-
 if TYPE_CHECKING:
     from tools.cloud import Desk
     from tools.monitor.settings import MonitorSettings
@@ -62,16 +60,12 @@ class Looks:
 
     def signals(self, *, hours: float = 24 * 7) -> "tuple[PoolSignal, ...]":
         """What EC2 did in the pools of our fleets: from the archive, and what AWS itself remembers and lets us read."""
-        from tools.risk.knowledge import seen_once
+        from tools.risk.knowledge import account_signals, seen_once
 
         now, reader = self.desk.clock.now(), self.desk.reader
         since = now - timedelta(hours=hours)
         kept = self.desk.archive.signals(region=reader.account().region, since=since)
-        try:
-            told = reader.pool_signals(since=since)
-        except (AccessDenied, Rejected, Throttled):
-            told = ()
-        return seen_once((*kept, *told), since=since, until=now)
+        return seen_once((*kept, *account_signals(reader, since, [])), since=since, until=now)
 
     def forecast(self, fleet: str) -> "InterruptionForecast":
         from tools.risk.outlook import forecast_interruptions

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.journal.records import SavedProposal
 from policies.records import Decision, Proposal
-from tools.records import Alert, CostReport, Fleet, HourlyCost, Inventory, Outcome, Watch
+from tools.records import Alert, Fleet, HourlyCost, Inventory, Outcome, Watch
 from tui.output import plain, table
 
 
@@ -129,19 +129,6 @@ def watch_lines(seen: Watch) -> Iterator[str]:
     )  # fmt: skip
     yield table(header, rows, right=frozenset({1, 2, 3, 4}))
     yield f"as of {seen.as_of:%Y-%m-%d %H:%M:%SZ} · {counted(seen.samples, 'sample')} · {plain(seen.source)}"
-
-
-def cost_table(report: CostReport) -> str:
-    rows = [
-        (
-            f.fleet,
-            *(usd(getattr(f.now, f"{b}_usd_per_hour"), digits=3) for b in ("list", "contracted", "effective")),
-            usd(f.saved_usd_per_hour, digits=3),
-            f.potential_note,
-        )
-        for f in report.fleets
-    ]
-    return table(("FLEET", "LIST $/H", "CONTRACTED", "EFFECTIVE", "SAVED", "NEXT"), rows, right=frozenset({1, 2, 3, 4}))
 
 
 def saved_json(saved: SavedProposal) -> dict[str, Any]:

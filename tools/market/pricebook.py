@@ -41,11 +41,6 @@ class PriceBook:
         found = self.pool(instance_type, zone)
         return found.current_usd_per_hour if found else None
 
-    def spot_mean(self, instance_type: str, zone: str) -> Decimal | None:
-        """USD per instance-hour, time-weighted over the book's hours."""
-        found = self.pool(instance_type, zone)
-        return found.mean_usd_per_hour if found else None
-
     def on_demand(self, instance_type: str) -> Decimal | None:
         """List price, USD per instance-hour."""
         rate = self.rates.get(instance_type)

@@ -111,9 +111,8 @@ def read_knowledge(
     exposures: tuple[Exposure, ...] = ()
     kept: tuple[PoolSignal, ...] = ()
     pattern = WeekPattern()
-    unavailable = getattr(archive, "unavailable", None)
-    if unavailable:
-        missing.append(f"own records: {unavailable}")
+    if archive.unavailable:
+        missing.append(f"own records: {archive.unavailable}")
     try:
         exposures = archive.exposures(region=region, since=now - EXPOSURE, until=now)
         kept = archive.signals(region=region, since=now - PATTERN)
@@ -126,7 +125,7 @@ def read_knowledge(
         now=now,
         bands=bands,
         exposures=exposures,
-        signals=seen_once((*kept, *_account_signals(reader, now, missing)), since=now - RECENT, until=now),
+        signals=seen_once((*kept, *account_signals(reader, now - RECENT, missing)), since=now - RECENT, until=now),
         pattern=pattern,
         missing=tuple(missing),
     )
@@ -148,10 +147,10 @@ def read_forecaster(missing: list[str]) -> StateForecaster | None:
         return None
 
 
-def _account_signals(reader: CloudReader, now: datetime, missing: list[str]) -> tuple[PoolSignal, ...]:
-    """What AWS itself still remembers: a fresh archive is not blind."""
+def account_signals(reader: CloudReader, since: datetime, missing: list[str]) -> tuple[PoolSignal, ...]:
+    """What AWS itself still remembers: a fresh archive is not blind. `missing` says what may not be read."""
     try:
-        found = reader.pool_signals(since=now - RECENT)
+        found = reader.pool_signals(since=since)
     except (AccessDenied, Rejected, Throttled) as refused:
         missing.append(f"signals of our fleets: {refused.message}")
         return ()

@@ -306,19 +306,17 @@ def fleet_risk(
     placement: Sequence[PlacementScore] = (),
     *,
     now: datetime,
-    observed: Mapping[Pool, ObservedInterruptions] | None = None,
     unread: Sequence[str] = (),
     known: Mapping[Pool, Known] | None = None,
 ) -> FleetRisk:
     """The whole answer from what was read; pools with most spot instances first.
 
-    observed  own records by (instance type, zone name)
-    unread    what could not be read, in words: every pool says that it misses it
-    known     bands, hazards and signals by (instance type, zone name)
+    unread  what could not be read, in words: every pool says that it misses it
+    known   bands, hazards and signals by (instance type, zone name)
     """
     counts = Counter((i.instance_type, i.zone_name) for i in fleet.spot)
-    records, more = observed or {}, known or {}
-    scores = {pool: score_pool(*pool, book, placement, records.get(pool), more.get(pool)) for pool in counts}
+    more = known or {}
+    scores = {pool: score_pool(*pool, book, placement, known=more.get(pool)) for pool in counts}
     ordered = sorted(counts, key=lambda pool: (-counts[pool], pool))
     largest = max(counts.values()) / counts.total() if counts else None
     return FleetRisk(
