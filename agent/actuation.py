@@ -13,39 +13,33 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from agent.comparing import check_price, found, same_wish
-from agent.facts import Actor, drift, gather, state_seen
+from agent.comparing import check_price, found, item_status, same_wish
+from agent.facts import Actor, drift, gather
 from agent.journal.journal import Journal
 from agent.journal.records import Lease, OpenIntent, SavedProposal
 from policies.authorize import authorize
 from policies.document import Policy
 from policies.engine import decide
 from policies.records import Approval, Decision, Proposal
-from tools import effects
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
 from tools.errors import AuditBroken, CloudError, Denied, Halted, NotFound, OutcomeUnknown, StalePlan
+from tools.fleets.effects import effect_of
 from tools.fleets.preview import draw_preview
 from tools.records import (
     Action,
-    ChangeFleet,
     Fleet,
     Intent,
+    ItemOutcome,
     Outcome,
     OutcomeStatus,
     Permit,
-    ReplaceInstances,
-    RestoreCheckpoint,
     digest_of,
 )
 
-# EC2 may show an old state for up to about five minutes: until then an unanswered write is neither done nor not
-HORIZON = timedelta(seconds=300)
-# S3 shows a write as soon as it happened; the time is for a request that is still on its way
-S3_HORIZON = timedelta(seconds=15)
 # how long a live sender may take from its intent to the mark that it sends
 UNSENT = timedelta(seconds=30)
 MAX_WAITING = 20
-_FINAL = frozenset({"done", "already", "refused", "failed", "superseded"})
+_FINAL = frozenset({"done", "already", "partial", "refused", "failed", "superseded"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class Actuation:
 
         Raises  Denied: too many proposals wait already (never for the reflex); PolicyError; CloudErrors
         """
-        fleet = self.reader.fleet(action.fleet)
+        fleet = effect_of(action).subject(self.reader, action)
         waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
         proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale)
         same = next((p for p in waiting if same_wish(p, proposal, decision)), None)
@@ -168,7 +162,8 @@ class Actuation:
     def _judge(
         self, action: Action, fleet: Fleet, *, by: str, actor: Actor, rationale: str
     ) -> tuple[Proposal, Decision]:
-        now, seen, policy = self.clock.now(), self._seen(action, fleet), self.policy()
+        now, policy = self.clock.now(), self.policy()
+        seen = effect_of(action).seen(self.reader, action, fleet)
         drawn = draw_preview(self.reader, self.clock, action, fleet)
         preview = drawn.with_(state_fingerprint=digest_of(seen))
         facts = gather(
@@ -215,15 +210,11 @@ class Actuation:
         permit = authorize(proposal, decision, saved.approvals, self.policy(), now=self.clock.now())
         return permit, decision, fleet
 
-    def _seen(self, action: Action, fleet: Fleet) -> dict[str, Any]:
-        """What an approval of this action is bound to, as it is now; for a restore, also where the job resumes."""
-        seen = state_seen(action, fleet)
-        return seen | effects.observe(self.reader, action) if isinstance(action, RestoreCheckpoint) else seen
-
     def _undrifted(self, proposal: Proposal) -> Fleet:
         """The fleet, read now. Raises StalePlan when it is not the one that was shown."""
-        fleet = self.reader.fleet(proposal.fleet)
-        now = self._seen(proposal.action, fleet)
+        effect = effect_of(proposal.action)
+        fleet = effect.subject(self.reader, proposal.action)
+        now = effect.seen(self.reader, proposal.action, fleet)
         if digest_of(now) != proposal.preview.state_fingerprint:
             raise StalePlan(
                 f"{proposal.fleet.label} changed since {proposal.proposal_id} was shown: nothing was called",
@@ -238,7 +229,7 @@ class Actuation:
         self, saved: SavedProposal, permit: Permit, decision: Decision, fleet: Fleet, *, by: str
     ) -> Intent:
         proposal = saved.proposal
-        expect, want = effects.expect_and_want(self.reader, permit.action, fleet)
+        expect, want = effect_of(permit.action).expect_and_want(self.reader, permit.action, fleet)
         intent_id = f"i-{digest_of([proposal.digest, permit.permit_id])[:16]}"
         token = base64.b32encode(hashlib.sha256(intent_id.encode()).digest()).decode().rstrip("=")
         intent = Intent(
@@ -274,12 +265,12 @@ class Actuation:
             return self._close(intent, "failed", text, after=intent.expect, unsent_only=True, by=by)
         try:
             self._check_running()
-            self.journal.mark_sending(intent.intent_id, lease=self.lease(), at=self.clock.now(), actor=by)
+            sending = self._mark_sending(intent, by=by)
         except (Halted, Denied, AuditBroken) as error:
             self._close(intent, "refused", error.message, after=intent.expect, unsent_only=True, by=by)
             raise
         try:
-            receipt = effects.carry_out(self.writer, intent.permit, fleet)
+            receipt = effect_of(proposal.action).carry_out(self.writer, sending, proposal.action, fleet)
         except OutcomeUnknown as error:
             return self._close(intent, "unknown", error.message, by=by)
         except CloudError as error:
@@ -287,35 +278,48 @@ class Actuation:
             return self._close(intent, "failed", error.message, after=intent.expect, request_ids=ids, by=by)
         return self._read_back(intent, receipt, by=by)
 
+    def _mark_sending(self, intent: Intent, *, by: str) -> Intent:
+        """The last word before the call, and the moment until which the call may leave: whoever finds the intent open
+        waits longer than that, so a sender that slept meanwhile cannot send what was closed behind its back.
+        """
+        now = self.clock.now()
+        self.journal.mark_sending(intent.intent_id, lease=self.lease(), at=now, actor=by)
+        return intent.with_(send_by=now + effect_of(intent.permit.action).horizon / 3)
+
     def _check_running(self) -> None:
         if self.halted():
             raise Halted("the kill switch is on: nothing is changed", hint="spotwarden run --resume takes it off")
 
     def _read_back(self, intent: Intent, receipt: Receipt, *, by: str) -> Outcome:
+        ids, items, action = receipt.request_ids, receipt.items, intent.permit.action
+        status, told = item_status(items)
         try:
-            after = effects.observe(self.reader, intent.permit.action)
+            after = effect_of(action).observe(self.reader, intent, action)
         except CloudError as error:
-            text = f"AWS took it; reading back failed: {error.message}"
-            return self._close(intent, "done", text, request_ids=receipt.request_ids, by=by)
-        seen = "read back as wanted" if after == intent.want else "AWS took it; not yet visible on reading back"
-        return self._close(intent, "done", seen, after=after, request_ids=receipt.request_ids, by=by)
+            text = f"{told}; reading back failed: {error.message}"
+            return self._close(intent, status, text, request_ids=ids, items=items, by=by)
+        if status == "done":
+            told = "read back as wanted" if after == intent.want else f"{told}; not yet visible on reading back"
+        return self._close(intent, status, told, after=after, request_ids=ids, items=items, by=by)
 
     def _settle(self, left: OpenIntent) -> Outcome:
         intent, now = left.intent, self.clock.now()
         if left.sent_at is None:
             return self._settle_unsent(intent, left.last_outcome, over=now >= intent.opened_at + UNSENT)
-        on_fleet = isinstance(intent.permit.action, ChangeFleet | ReplaceInstances)
-        ends = left.sent_at + (HORIZON if on_fleet else S3_HORIZON)
+        action, effect = intent.permit.action, effect_of(intent.permit.action)
+        ends = left.sent_at + effect.horizon
         seen: dict[str, Any] = {}
+        items: tuple[ItemOutcome, ...] = ()
         try:
-            seen = effects.observe(self.reader, intent.permit.action)
-            status, text = found(intent, seen, over=now >= ends)
+            seen = effect.observe(self.reader, intent, action)
+            items = effect.items(intent.want, seen)
+            status, text = found(intent, seen, items, over=now >= ends)
         except CloudError as error:
             gone = isinstance(error, NotFound) and now >= ends
             status, text = ("superseded" if gone else "unknown"), f"cannot look: {error.message}"
         if status == "unknown":
             return self._stay_unknown(intent, left.last_outcome, f"{text}; given up at {ends:%H:%M:%S} UTC", after=seen)
-        return self._close(intent, status, text, after=seen, by="reconcile")
+        return self._close(intent, status, text, after=seen, items=items, by="reconcile")
 
     def _settle_unsent(self, intent: Intent, last: Outcome | None, *, over: bool) -> Outcome:
         """Its sender may only be slow; once its time is over, closing it keeps a sleeper from sending it."""
@@ -339,6 +343,7 @@ class Actuation:
         *,
         after: dict[str, Any] | None = None,
         request_ids: tuple[str, ...] = (),
+        items: tuple[ItemOutcome, ...] = (),
         unsent_only: bool = False,
         by: str,
     ) -> Outcome:
@@ -348,6 +353,7 @@ class Actuation:
             before=intent.expect,
             after=after or {},
             request_ids=tuple(r for r in request_ids if r),
+            items=items,
             at=self.clock.now(),
         )
         self.journal.close_intent(intent.intent_id, outcome, unsent_only=unsent_only, actor=by)

@@ -1,5 +1,6 @@
 """What actuation compares: a wish with a waiting one, money shown with money now, a look with what was wanted."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -7,14 +8,26 @@ from agent.facts import drift
 from agent.journal.records import SavedProposal
 from policies.records import Decision, Proposal
 from tools.errors import StalePlan
-from tools.records import Intent, OutcomeStatus
+from tools.records import Intent, ItemOutcome, OutcomeStatus
 
 # how much dearer a change may have become since it was shown
 _DEARER_USD_A_DAY = Decimal(5)
 _DEARER_SHARE = Decimal("0.2")
 
 
-def found(intent: Intent, seen: dict[str, Any], *, over: bool) -> tuple[OutcomeStatus, str]:
+def item_status(items: Sequence[ItemOutcome]) -> tuple[OutcomeStatus, str]:
+    """What AWS's own answer, item by item, amounts to."""
+    lost = [i for i in items if not i.ok]
+    if not lost:
+        return "done", "AWS took it"
+    said = "; ".join(f"{i.item}: {i.code} {i.message}".strip() for i in lost[:3])
+    told = f"{len(lost)} of {len(items)} did not happen: {said}"
+    return ("failed" if len(lost) == len(items) else "partial"), told
+
+
+def found(
+    intent: Intent, seen: dict[str, Any], items: Sequence[ItemOutcome] = (), *, over: bool
+) -> tuple[OutcomeStatus, str]:
     """What a look at the world says of a write whose answer was lost; `over` = AWS shows no old state any more."""
     if seen == intent.want:
         return "done", "found done when looked for"
@@ -22,6 +35,9 @@ def found(intent: Intent, seen: dict[str, Any], *, over: bool) -> tuple[OutcomeS
         return "unknown", "sent, and no answer is known; AWS may still show an old state"
     if seen == intent.expect:
         return "failed", "not found when its time was over: it did not happen"
+    if any(i.ok for i in items) and not all(i.ok for i in items):
+        lost = [i.item for i in items if not i.ok]
+        return "partial", f"found done for {len(items) - len(lost)} of {len(items)}; not for {', '.join(lost[:5])}"
     return "superseded", "cannot be told any more: " + "; ".join(drift(intent.want, seen))
 
 

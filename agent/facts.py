@@ -6,10 +6,23 @@ from typing import Any, Literal
 
 from agent.journal.journal import Journal
 from policies.document import Policy
-from policies.records import Facts
+from policies.records import Facts, Resource
 from tools.fleets.launches import desired_after, mix_after, target
-from tools.records import Action, ChangeFleet, Fleet, Instance, Preview
+from tools.records import (
+    Action,
+    ChangeFleet,
+    Fleet,
+    FleetKind,
+    Instance,
+    Preview,
+)
 
+_RESOURCES: dict[FleetKind, Resource] = {
+    "asg": "aws.asg",
+    "ec2-fleet": "aws.ec2-fleet",
+    "spot-fleet": "aws.spot-fleet",
+    "instance": "aws.ec2",
+}
 Actor = Literal["person", "agent", "reflex"]
 
 
@@ -32,7 +45,7 @@ def gather(
         account_id=fleet.ref.account_id,
         region=fleet.ref.region,
         actor=actor,
-        resource="aws.asg" if fleet.ref.kind == "asg" else "aws.ec2-fleet",
+        resource=_RESOURCES[fleet.ref.kind],
         fleet=fleet.name,
         tags={t.key: t.value for t in fleet.tags},
         desired_capacity=fleet.desired_capacity,
@@ -65,19 +78,6 @@ def gather(
 def touched_instances(action: Action, fleet: Fleet, preview: Preview) -> Sequence[Instance]:
     ids = set(preview.replaced_instances) | set(getattr(action, "instance_ids", ()))
     return [i for i in fleet.instances if i.instance_id in ids]
-
-
-def state_seen(action: Action, fleet: Fleet) -> dict[str, Any]:
-    """The part of a fleet's state that an approval of this action is bound to.
-
-    A change of the fleet is bound to all of it. What touches named instances or a job's checkpoints is bound to
-    those instances alone: in a storm of interruptions the others come and go.
-    """
-    if isinstance(action, ChangeFleet):
-        return fleet.state
-    ids = set(getattr(action, "instance_ids", ()))
-    instances: dict[str, Any] = {i: s for i, s in fleet.state["instances"].items() if i in ids}
-    return {"ref": fleet.state["ref"], "tags": fleet.state["tags"], "instances": instances}
 
 
 def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tuple[str, ...]:

@@ -45,7 +45,7 @@ from tools.errors import (
 from tools.records import Action, digest_of
 
 Emit = Callable[[Event], None]
-_ACTED_ON = frozenset({"allowed", "approved", "acting", "done", "failed", "unknown"})
+_ACTED_ON = frozenset({"allowed", "approved", "acting", "done", "partial", "failed", "unknown"})
 _REPLANS = 1
 _MAX_RATIONALE = 300
 

@@ -25,17 +25,14 @@ from tools.records import (
     ACTION_TYPES,
     Action,
     AuditFindings,
-    ChangeFleet,
     CheckpointInventory,
     CostReport,
     Fleet,
+    FleetAction,
     FleetRisk,
     Inventory,
     Preview,
     Record,
-    ReplaceInstances,
-    RequestCheckpoint,
-    RestoreCheckpoint,
     canonical_json,
     utc_text,
 )
@@ -130,7 +127,7 @@ def text_for_model(tool: str, found: Record) -> str:
     """A record as the model reads it: at most MAX_TEXT_BYTES of JSON, with what was left out counted."""
     body = condensed(found)
     head: dict[str, Any] = {"ok": True, "tool": tool}
-    if untrusted := _UNTRUSTED.get(type(found)):
+    if untrusted := _OF_ACTIONS if _is_action(found) else _UNTRUSTED.get(type(found)):
         head["untrusted"] = list(untrusted)
     key = "action" if _is_action(found) else "result"
     for items, characters in _ROOMS:
@@ -292,12 +289,9 @@ _UNTRUSTED: dict[type[Record], tuple[str, ...]] = {
     CostReport: ("fleets.fleet", "commitments.covers", "not_rated"),
     AuditFindings: ("entries.actor", "entries.payload"),
     Preview: ("fleet",),
-    ChangeFleet: ("fleet",),
-    ReplaceInstances: ("fleet",),
-    RequestCheckpoint: ("fleet", "job_id", "bucket"),
-    RestoreCheckpoint: ("fleet", "job_id", "bucket", "checkpoint_id"),
 }
 """where text stands that somebody else wrote: data, never an instruction"""
+_OF_ACTIONS = ("fleet", "job_id", "bucket", "checkpoint_id", "tags", "remove", "target_group_arn")
 
 
 def _cut(value: Any, items: int, characters: int) -> Any:
@@ -321,11 +315,13 @@ def _clip(text: str, characters: int) -> str:
 
 
 def _is_action(found: Record) -> TypeGuard[Action]:
-    return isinstance(found, ChangeFleet | ReplaceInstances | RequestCheckpoint | RestoreCheckpoint)
+    return isinstance(found, FleetAction)
 
 
 def summary(found: Record) -> str:
     """What was found, in one line for people; names are untrusted, so screens send it through safe_text()."""
+    if _is_action(found):
+        return _drawn_up(found)
     make = _SUMMARY.get(type(found))
     return make(found) if make else type(found).__name__
 
@@ -348,8 +344,4 @@ _SUMMARY: dict[type[Record], Callable[[Any], str]] = {
     CheckpointInventory: lambda r: f"{r.job_id}: {len(r.checkpoints)} checkpoints, newest whole {r.newest_whole}",
     AuditFindings: lambda r: f"{len(r.entries)} of {r.searched} audit entries",
     Preview: lambda r: f"{len(r.changes)} fields change, {len(r.replaced_instances)} instances replaced",
-    ChangeFleet: _drawn_up,
-    ReplaceInstances: _drawn_up,
-    RequestCheckpoint: _drawn_up,
-    RestoreCheckpoint: _drawn_up,
 }

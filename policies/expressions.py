@@ -16,11 +16,11 @@ from pydantic import BaseModel
 
 from policies.parts import near
 from policies.records import Facts, TrackRecord, WindowUse
-from tools.records import ChangeFleet, PurchaseMix, ReplaceInstances, RequestCheckpoint, RestoreCheckpoint
+from tools.records import Action, PurchaseMix
 
 MAX_LENGTH = 500
 _ROOTS = ("facts", "action", "now")
-_ACTIONS: tuple[type[BaseModel], ...] = (ChangeFleet, ReplaceInstances, RequestCheckpoint, RestoreCheckpoint)
+_ACTIONS: tuple[type[BaseModel], ...] = get_args(get_args(Action)[0])
 _TEXT = re.compile(r"""r?"(?:\\.|[^"\\])*"|r?'(?:\\.|[^'\\])*'""")
 _PATH = re.compile(r"(?<![\w.])(facts|action)((?:\.[A-Za-z_]\w*)*)(?!\w)")
 _MACROS = re.compile(r"\.(?:all|exists|exists_one|map|filter)\s*\(")

@@ -207,18 +207,7 @@ class Plan:
         self.lanes: dict[tuple[Any, ...], Lane] = {}
 
     def lane(self, action: Action, facts: Facts) -> Lane:
-        a = action.__dict__
-        if a["kind"] == "change-fleet":
-            key: tuple[Any, ...] = (
-                facts.actor,
-                a["fleet"].kind,
-                a["on_demand_base_capacity"] is None and a["on_demand_percentage_above_base"] is None,
-                a["spot_allocation_strategy"] is None,
-                a["instance_types"] is None,
-                a["desired_capacity"] is None,
-            )
-        else:
-            key = (facts.actor, a["fleet"].kind, a["kind"])
+        key = (facts.actor, action.fleet.kind, action.kind, *action.types)
         found = self.lanes.get(key)
         if found is None:
             found = self.lanes[key] = Lane(self, action, facts.actor)

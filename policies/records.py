@@ -21,6 +21,10 @@ Verdict = Literal["allow", "ask", "deny"]
 Mode = Literal["observe", "approve", "autonomous"]
 
 
+Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2"]
+"""Cloud Custodian's words for what a policy speaks about; aws.ec2 = a single instance"""
+
+
 class WindowUse(Record):
     """What has been done already, counted by the journal over the sliding windows that the policy names."""
 
@@ -60,7 +64,7 @@ class Facts(Record):
     region: str | None = None
     actor: Literal["person", "agent", "reflex"] = "agent"
     """who asks: reflex = an interruption notice, without a model"""
-    resource: Literal["aws.asg", "aws.ec2-fleet"] | None = None
+    resource: Resource | None = None
     fleet: str | None = None
     tags: dict[str, str] | None = None
     """the fleet's tags; None = not read, and then protection cannot be excluded"""

@@ -9,7 +9,7 @@ from policies.parts import ModeWord, Part, Text, Word, near
 from policies.units import Duration, Moment, Percent, Usd
 from tools.records import ACTION_TYPES, RiskLevel, SpotAllocationStrategy
 
-Resource = Literal["aws.asg", "aws.ec2-fleet", "any"]
+Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2", "any"]
 FILTER_KEYS = (
     "fleet",
     "account_id",
@@ -24,7 +24,7 @@ FilterOp = Literal[
     "in", "ni", "not-in", "glob", "contains",
 ]  # fmt: skip
 Scalar = bool | int | float | str
-FREE_WORDS = ("record-kpis", "propose", "enable-capacity-rebalance")
+FREE_WORDS = ("record-kpis", "propose")
 """Custodian-style words that change no purchase option here: nothing that spotwarden does needs them"""
 
 
@@ -256,8 +256,12 @@ class AddInstanceTypes(Verified):
 
 class OtherAction(Verified):
     type: Literal[
-        "set-desired-capacity", "replace-instances", "request-checkpoint", "restore-checkpoint",
-        "record-kpis", "propose", "enable-capacity-rebalance",
+        "set-desired-capacity", "set-size-limits", "enable-capacity-rebalance", "set-scale-in-protection",
+        "set-launch-template-version", "replace-instances", "request-checkpoint", "restore-checkpoint",
+        "start-instance-refresh", "cancel-instance-refresh", "stop-instances", "hibernate-instances",
+        "start-instances", "terminate-instances", "enter-standby", "exit-standby", "create-fleet", "delete-fleet",
+        "run-instances", "create-launch-template-version", "deregister-targets", "register-targets",
+        "set-delete-on-termination", "create-snapshots", "tag", "remove-tag", "record-kpis", "propose",
     ]  # fmt: skip
 
 

@@ -8,20 +8,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from tools.records import (
+    Action,
     AdvisorBand,
     Alert,
     AuditEntry,
+    CancelInstanceRefresh,
     CapacityPool,
+    CreateFleet,
+    CreateSnapshots,
+    CreateTemplateVersion,
+    DeleteFleet,
     Exposure,
     Fleet,
     FleetRef,
     FleetSample,
     InstanceTypeSpec,
+    Intent,
+    ItemOutcome,
+    Name,
     OnDemandRate,
-    Permit,
+    OperateInstances,
+    OutcomeStatus,
     PlacementScore,
     PoolSignal,
     PoolState,
@@ -29,9 +39,15 @@ from tools.records import (
     QueuedNotice,
     Record,
     ReservedInstances,
+    RunInstances,
     SavingsPlan,
     SetAside,
+    SetTargets,
+    SetVolumeRetention,
     SpotPrice,
+    StartInstanceRefresh,
+    Tag,
+    UtcTime,
 )
 
 
@@ -52,6 +68,37 @@ class Account(Record):
 class StoredObject(Record):
     key: str
     size_bytes: int
+
+
+class InstanceRefresh(Record):
+    refresh_id: Name
+    status: Name
+    """AWS's word: Pending, InProgress, Successful, Failed, Cancelling, Cancelled, …"""
+    percentage_complete: int | None
+    started_at: UtcTime | None
+    reason: str = ""
+    min_healthy_percentage: int | None = None
+    instance_warmup_seconds: int | None = None
+    skip_matching: bool | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.status in {"Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking"}
+
+
+class TargetGroup(Record):
+    arn: Name
+    name: Name
+    deregistration_delay_seconds: int
+
+
+class TemplateVersion(Record):
+    template_id: Name
+    number: int
+    instance_type: str | None
+    image_id: str | None
+    description: str
+    default: bool
 
 
 class CloudReader(Protocol):
@@ -109,6 +156,26 @@ class CloudReader(Protocol):
         """
         ...
 
+    def instance_refreshes(self, ref: FleetRef) -> tuple[InstanceRefresh, ...]:
+        """Of one Auto Scaling group, newest first, as far back as AWS keeps them."""
+        ...
+
+    def target_health(self, target_group_arn: str) -> dict[str, str]:
+        """Instance id → AWS's word: healthy, draining, …; an instance that is not registered is left out."""
+        ...
+
+    def target_group(self, target_group_arn: str) -> TargetGroup:
+        """Raises NotFound."""
+        ...
+
+    def template_versions(self, template_id: str) -> tuple[TemplateVersion, ...]:
+        """Oldest first."""
+        ...
+
+    def created_by(self, intent_id: str, action: Action) -> tuple[str, ...]:
+        """Ids of what bears the intent's tag and still exists: fleets, instances, template versions, snapshots."""
+        ...
+
     @property
     def signals_missing(self) -> tuple[str, ...]:
         """What the latest `pool_signals` could not read, in words; empty = nothing."""
@@ -129,39 +196,85 @@ class Receipt(Record):
     """AWS took the request."""
 
     request_ids: tuple[str, ...]
+    items: tuple[ItemOutcome, ...] = ()
+    """item by item, where AWS answers so; one that is not ok did not happen"""
+
+
+class FleetSettings(Record):
+    """Settings to write, absolute. None leaves one as it is."""
+
+    mix: PurchaseMix | None = None
+    """whole: explicit values, never AWS's defaults"""
+    desired_capacity: int | None = None
+    min_size: int | None = None
+    max_size: int | None = None
+    capacity_rebalance: bool | None = None
+    new_instances_protected: bool | None = None
+    launch_template_version: int | None = None
 
 
 class CloudWriter(Protocol):
-    """Everything that changes. Each verb wants the Permit, and sends one attempt.
+    """Everything that changes. Each verb wants the durable Intent, and sends one attempt while it may be sent.
+
+    What is sent is the intent's own action, with the intent's token where the API has one, and its id as a tag
+    `spotwarden:intent` on what is created: so it can be found when the answer is lost.
 
     Raises  Rejected and other CloudErrors: nothing happened
             OutcomeUnknown: it was sent and no answer came
     """
 
-    def set_fleet(
-        self,
-        permit: Permit,
-        ref: FleetRef,
-        *,
-        mix: PurchaseMix | None,
-        desired_capacity: int | None,
-    ) -> Receipt:
-        """Write a whole mix (explicit values, never AWS's defaults), a desired capacity, or both, in one call."""
+    def set_fleet(self, intent: Intent, ref: FleetRef, settings: FleetSettings) -> Receipt:
+        """Write settings of a group, an EC2 Fleet or a Spot Fleet request in one call."""
         ...
 
-    def detach_instances(self, permit: Permit, ref: FleetRef, instance_ids: Sequence[str]) -> Receipt:
+    def detach_instances(self, intent: Intent, ref: FleetRef, instance_ids: Sequence[str]) -> Receipt:
         """Detach without lowering desired capacity: replacements launch at once. Ids already gone are left out."""
         ...
 
-    def put_object_once(self, permit: Permit, bucket: str, key: str, body: bytes) -> Receipt:
+    def start_refresh(self, intent: Intent, action: StartInstanceRefresh) -> Receipt: ...
+
+    def cancel_refresh(self, intent: Intent, action: CancelInstanceRefresh) -> Receipt: ...
+
+    def operate_instances(self, intent: Intent, action: OperateInstances, instance_ids: Sequence[str]) -> Receipt:
+        """One operation on instances that still need it, by id."""
+        ...
+
+    def create_fleet(self, intent: Intent, action: CreateFleet) -> Receipt: ...
+
+    def delete_fleet(self, intent: Intent, action: DeleteFleet) -> Receipt: ...
+
+    def run_instances(self, intent: Intent, action: RunInstances) -> Receipt: ...
+
+    def create_template_version(self, intent: Intent, action: CreateTemplateVersion) -> Receipt: ...
+
+    def set_targets(self, intent: Intent, action: SetTargets, instance_ids: Sequence[str]) -> Receipt: ...
+
+    def set_volume_retention(self, intent: Intent, action: SetVolumeRetention) -> Receipt: ...
+
+    def create_snapshots(self, intent: Intent, action: CreateSnapshots) -> Receipt: ...
+
+    def set_tags(self, intent: Intent, ref: FleetRef, tags: Sequence[Tag]) -> Receipt:
+        """Write tags, absolute."""
+        ...
+
+    def remove_tags(self, intent: Intent, ref: FleetRef, keys: Sequence[str]) -> Receipt: ...
+
+    def put_object_once(self, intent: Intent, bucket: str, key: str, body: bytes) -> Receipt:
         """Create an object that does not exist (If-None-Match: *), with its SHA-256 checked by S3.
 
         Raises  Rejected: there is one already
         """
         ...
 
-    def put_object(self, permit: Permit, bucket: str, key: str, body: bytes) -> Receipt:
+    def put_object(self, intent: Intent, bucket: str, key: str, body: bytes) -> Receipt:
         """Replace an object whole, with its SHA-256 checked by S3."""
+        ...
+
+    def try_out(self, action: Action) -> str:
+        """AWS's own DryRun, for a person who asks: its answer in words; "" = the API has no DryRun. Changes nothing.
+
+        Raises  CloudErrors: it would be refused, and why
+        """
         ...
 
 
@@ -173,8 +286,28 @@ class NoticeQueue(Protocol):
     def acknowledge(self, receipts: Sequence[str]) -> None: ...
 
 
+class ChangeMade(Record):
+    """One proposal that was carried out, as the journal tells it."""
+
+    proposal_id: Name
+    action: Action
+    before: dict[str, Any]
+    """the fields it touched, as they were; the newest outcome's"""
+    after: dict[str, Any]
+    status: OutcomeStatus
+    at: UtcTime
+
+
 class AuditReader(Protocol):
-    """The journal, as tools may see it: search only."""
+    """The journal, as tools may see it: it is looked at only."""
+
+    def change_made(self, proposal_id: str) -> ChangeMade:
+        """Raises NotFound: no such proposal, or nothing was carried out."""
+        ...
+
+    def changes_of(self, fleet: str, *, limit: int) -> tuple[ChangeMade, ...]:
+        """Changes that were carried out on a fleet (its label), newest first."""
+        ...
 
     def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
         """Entries whose kind, actor or payload hold every word, newest first; and how many were searched."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tools.errors import PolicyError, SpotError, UsageError
 from tui.config import Settings
+from tui.journal_door import JournalDoor
 from tui.kill_switch import is_on, put_on, take_off
 from tui.listening import somebody_listens
 from tui.looks import Looks
@@ -146,7 +147,7 @@ class House(Looks):
         return Desk(
             reader=self.account.reader,
             clock=self.clock,
-            audit=self,
+            audit=JournalDoor(lambda: self.journal),
             archive=self.archive,
             advisor=self.advisor,
         )
@@ -305,10 +306,6 @@ class House(Looks):
         if saved.status == "approved":
             self.actuation.act(proposal_id, by=by)
         return self.journal.proposal(proposal_id)
-
-    def search_audit(self, text: str, *, limit: int) -> "tuple[tuple[AuditEntry, ...], int]":
-        """tools.cloud.AuditReader: only who searches the journal needs one that opens."""
-        return self.journal.search_audit(text, limit=limit)
 
     def audit(self, after_seq: int, limit: int) -> "tuple[AuditEntry, ...]":
         return self.journal.entries(after_seq=after_seq, limit=limit, newest_first=True)

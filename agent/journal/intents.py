@@ -16,11 +16,12 @@ from agent.journal.writer import Transaction, clean, instant
 from policies.people import person_name
 from policies.records import Reservation
 from tools.errors import Denied, JournalError
-from tools.records import ChangeFleet, Intent, Outcome, RestoreCheckpoint
+from tools.records import Intent, Outcome
 
 _STATUS_AFTER = {
     "done": "done",
     "already": "done",
+    "partial": "partial",
     "refused": "failed",
     "failed": "failed",
     "unknown": "unknown",
@@ -51,7 +52,7 @@ def open_intent(
     _permitted(saved, intent, now)
     if lease is not None:
         still_leads(tx.db, lease, now=now)
-    touches = _touched(intent, fleet)
+    touches = _touched(intent)
     _is_free(tx.db, touches)
     approved_by = _approvals(tx.db, saved, approval_ids, now=now)
     _enough(saved, approved_by)
@@ -81,7 +82,7 @@ def open_intent(
 
 def _not_acted_on(saved: SavedProposal) -> None:
     proposal_id = saved.proposal.proposal_id
-    if saved.status in ("acting", "done", "failed", "unknown"):
+    if saved.status in ("acting", "done", "partial", "failed", "unknown"):
         raise Denied(
             f"proposal {proposal_id} was acted on already: it is {saved.status}",
             hint="ask for a new one if it is needed",
@@ -98,19 +99,10 @@ def _permitted(saved: SavedProposal, intent: Intent, now: datetime) -> None:
         raise Denied(f"the permit {permit.permit_id} expired at {permit.expires_at:%H:%M:%S}Z", hint="apply it again")
 
 
-def _touched(intent: Intent, fleet: str) -> str:
-    """What two open intents may not touch at once: a fleet's settings, a job's pointer.
-
-    Saving and detaching are by instance id and may be repeated: a notice never waits for another one's answer.
-    """
+def _touched(intent: Intent) -> str:
+    """What two open intents may not touch at once; what stands beside any other touches itself alone."""
     action = intent.permit.action
-    match action:
-        case ChangeFleet():
-            return fleet
-        case RestoreCheckpoint():
-            return f"{fleet} resumes {action.job_id}"
-        case _:
-            return f"{fleet} {action.kind} {intent.intent_id}"
+    return action.touches or f"{action.fleet.label} {action.kind} {intent.intent_id}"
 
 
 def _is_free(db: Any, touches: str) -> None:
@@ -199,7 +191,7 @@ def close_intent(tx: Transaction, intent_id: str, outcome: Outcome, *, unsent_on
 
 
 def _set_status(db: Any, proposal_id: str, intent_id: str, status: str, closed_at: str | None, said: Outcome) -> None:
-    changed = instant(said.at) if status in ("done", "already", "unknown", "superseded") else None
+    changed = instant(said.at) if status in ("done", "already", "partial", "unknown", "superseded") else None
     db.execute(
         "UPDATE intents SET status = ?, closed_at = ?, changed_at = CASE WHEN sent_at IS NULL THEN changed_at "
         "ELSE coalesce(?, changed_at) END WHERE intent_id = ?",

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from agent.journal import budgets, conversations, intents, leases, proposals, search
+from agent.journal import budgets, changes, conversations, intents, leases, proposals, search
 from agent.journal.chain import Head
 from agent.journal.files import UNREADABLE, connect, prepare, told
 from agent.journal.missing import accept, note_missing
@@ -22,7 +22,7 @@ from agent.journal.schema import create_or_check, wrap
 from agent.journal.witness import read_witness, write_witness
 from agent.journal.writer import WITNESS_SECONDS, Transaction, Writer, clean, hash_at, read_head
 from policies.records import Approval, Decision, Measure, Proposal, Reservation, WindowUse
-from tools.cloud import Clock
+from tools.cloud import ChangeMade, Clock
 from tools.records import AuditEntry, Intent, Outcome, Record
 
 T = TypeVar("T")
@@ -130,6 +130,14 @@ class Journal:
         """
         entry: AuditEntry = self._writer.do(lambda tx: accept(tx, reason=reason, by=by))
         return entry
+
+    def change_made(self, proposal_id: str) -> ChangeMade:
+        """Raises NotFound: nothing was carried out under this id."""
+        return self._read(lambda db: changes.read_change(db, proposal_id))
+
+    def changes_of(self, fleet: str, *, limit: int = 20) -> tuple[ChangeMade, ...]:
+        """Of one fleet, by its label, newest first."""
+        return self._read(lambda db: changes.read_changes(db, fleet, limit=limit))
 
     def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
         """Entries that hold every word of the text, newest first; and how many were searched."""

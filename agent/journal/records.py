@@ -8,7 +8,7 @@ from policies.records import Approval, Decision, Proposal
 from tools.records import AuditEntry, Intent, Name, Outcome, Record, UtcTime
 
 ProposalStatus = Literal[
-    "pending", "denied", "allowed", "approved", "refused", "acting", "done", "failed", "unknown", "expired"
+    "pending", "denied", "allowed", "approved", "refused", "acting", "done", "partial", "failed", "unknown", "expired"
 ]
 
 

@@ -9,8 +9,10 @@ import boto3
 import pytest
 
 from tools.aws.session import AwsAccount, open_account
+from tools.cloud import Receipt
+from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
-from tools.records import Action, Fleet, Permit
+from tools.records import Action, Fleet, Intent, Permit
 from tools.simulation.client import SimulatedAccount
 
 CREDENTIALS = ("simulated", "simulated")
@@ -23,6 +25,7 @@ class World:
     sim: SimulatedAccount
     account: AwsAccount
     clients: dict[str, Any] = field(default_factory=dict)
+    intents: list[Intent] = field(default_factory=list)
 
     @property
     def reader(self):
@@ -39,7 +42,32 @@ class World:
     def fleet(self, name: str) -> Fleet:
         return find_fleet(self.reader, name)
 
-    def permit(self, action: Action) -> Permit:
+    def intent(self, action: Action, fleet: Fleet | None = None) -> Intent:
+        """One that may be sent now; with a fleet, it knows what is expected and wanted."""
+        expect, want = self.expect_and_want(action, fleet) if fleet is not None else ({}, {})
+        number, now = len(self.intents), self.clock.now()
+        made = Intent(
+            intent_id=f"i-of-a-test-{number}",
+            permit=self._permit(action),
+            expect=expect,
+            want=want,
+            token=f"token-of-a-test-{number}",
+            opened_at=now,
+            send_by=now + timedelta(minutes=1),
+        )
+        self.intents.append(made)
+        return made
+
+    def expect_and_want(self, action: Action, fleet: Fleet) -> tuple[dict[str, Any], dict[str, Any]]:
+        return effect_of(action).expect_and_want(self.reader, action, fleet)
+
+    def carry_out(self, action: Action, fleet: Fleet, intent: Intent | None = None) -> Receipt:
+        return effect_of(action).carry_out(self.writer, intent or self.intent(action), action, fleet)
+
+    def observe(self, action: Action, intent: Intent | None = None) -> dict[str, Any]:
+        return effect_of(action).observe(self.reader, intent or self.intent(action), action)
+
+    def _permit(self, action: Action) -> Permit:
         now = self.clock.now()
         return Permit(
             permit_id="permit-of-a-test",

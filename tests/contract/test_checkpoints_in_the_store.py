@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from tools import effects
 from tools.errors import CheckpointDamaged, NotFound, UsageError
 from tools.records import RestoreCheckpoint, canonical_json
 from tools.recovery.checkpoints import TAG, checkpoint_store, list_checkpoints, restore_checkpoint
@@ -122,15 +121,15 @@ def test_restoring_writes_one_pointer_that_names_the_verified_manifest(world, jo
     action = _restored(world, name)
     assert isinstance(action, RestoreCheckpoint)
     fleet = world.fleet(name)
-    expect, want = effects.expect_and_want(world.reader, action, fleet)
+    expect, want = world.expect_and_want(action, fleet)
     assert (expect, want["resume"]["checkpoint_id"]) == ({"resume": None}, "good")
     before = world.seen()
-    effects.carry_out(world.writer, world.permit(action), fleet)
-    assert effects.observe(world.reader, action) == want
+    world.carry_out(action, fleet)
+    assert world.observe(action) == want
     assert len(world.effects_since(before, "PutObject")) == 1
     body = world.reader.read_object(BUCKET, f"{action.job_id}/resume.json", limit_bytes=1000)
     assert json.loads(body) == {"checkpoint_id": "good", "manifest_sha256": action.manifest_sha256}
-    assert effects.expect_and_want(world.reader, action, fleet) == (want, want)
+    assert world.expect_and_want(action, fleet) == (want, want)
 
 
 def test_a_checkpoint_that_rots_after_it_was_shown_is_refused_at_the_last_look(world, job):
@@ -140,7 +139,7 @@ def test_a_checkpoint_that_rots_after_it_was_shown_is_refused_at_the_last_look(w
     key = f"{action.job_id}/checkpoints/good/optimizer.bin"
     world.raw("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x" * 10)
     with pytest.raises(CheckpointDamaged, match=r"a checksum differs: optimizer\.bin"):
-        effects.expect_and_want(world.reader, action, world.fleet(name))
+        world.expect_and_want(action, world.fleet(name))
 
 
 def test_a_checkpoint_saved_anew_under_the_same_id_is_not_the_one_that_was_shown(world, job):
@@ -149,7 +148,7 @@ def test_a_checkpoint_saved_anew_under_the_same_id_is_not_the_one_that_was_shown
     action = _restored(world, name)
     save("good", step=2)
     with pytest.raises(CheckpointDamaged, match="not the one that was shown"):
-        effects.expect_and_want(world.reader, action, world.fleet(name))
+        world.expect_and_want(action, world.fleet(name))
 
 
 def test_a_pointer_that_is_no_json_is_a_state_and_no_crash(world, job):
@@ -157,7 +156,7 @@ def test_a_pointer_that_is_no_json_is_a_state_and_no_crash(world, job):
     save("good", step=1)
     action = _restored(world, name)
     world.raw("s3").put_object(Bucket=BUCKET, Key=f"{action.job_id}/resume.json", Body=b"{{{")
-    assert effects.observe(world.reader, action) == {"resume": "unreadable"}
+    assert world.observe(action) == {"resume": "unreadable"}
 
 
 def test_a_fleet_without_the_tag_says_which_tag(world):

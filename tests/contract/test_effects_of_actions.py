@@ -1,8 +1,7 @@
-"""tools.effects on the simulated account: expect and want, one call, read back; and the preview beside what happened."""
+"""Effects on the simulated account: expect and want, one call, read back; and the preview beside what happened."""
 
 import pytest
 
-from tools import effects
 from tools.errors import OutcomeUnknown, Rejected, UsageError
 from tools.fleets.change import change_fleet, preview_change
 from tools.fleets.describe import describe_fleet, list_fleets
@@ -23,13 +22,13 @@ NOTHING = {
 def _done(world, action):
     """Carry an action out as the one way to write does, and say what it was expected to touch."""
     fleet = world.reader.fleet(action.fleet)
-    expect, want = effects.expect_and_want(world.reader, action, fleet)
+    expect, want = world.expect_and_want(action, fleet)
     assert expect != want
     assert set(expect) == set(want)
-    receipt = effects.carry_out(world.writer, world.permit(action), fleet)
+    receipt = world.carry_out(action, fleet)
     assert receipt.request_ids
     assert all(receipt.request_ids)
-    assert effects.observe(world.reader, action) == want
+    assert world.observe(action) == want
     return fleet
 
 
@@ -99,7 +98,7 @@ def test_replacing_detaches_once_and_the_group_launches_others(world):
     assert isinstance(action, ReplaceInstances)
     before = world.seen()
     _done(world, action)
-    again = effects.carry_out(world.writer, world.permit(action), fleet)  # ids that left are left out
+    again = world.carry_out(action, fleet)  # ids that left are left out
     assert again.request_ids == ()
     (row,) = world.effects_since(before, "DetachInstances")
     assert row["parameters"]["ShouldDecrementDesiredCapacity"] == "false"
@@ -126,7 +125,7 @@ def test_a_checkpoint_is_asked_for_once_an_instance(world):
     )
     before = world.seen()
     _done(world, action)
-    effects.carry_out(world.writer, world.permit(action), fleet)  # already there counts as done
+    world.carry_out(action, fleet)  # already there counts as done
     rows = world.effects_since(before, "PutObject")
     assert [r["parameters"]["Key"] for r in rows] == [marker_key(action, i) for i in action.instance_ids]
 
@@ -142,8 +141,8 @@ def test_a_checkpoint_request_that_breaks_off_half_way_is_unknown_and_not_refuse
     )
     world.sim.fail("PutObject", "access-denied", skip=1)
     with pytest.raises(OutcomeUnknown):
-        effects.carry_out(world.writer, world.permit(action), fleet)
-    assert effects.observe(world.reader, action) == {"requested": [action.instance_ids[0]]}
+        world.carry_out(action, fleet)
+    assert world.observe(action) == {"requested": [action.instance_ids[0]]}
 
 
 def test_a_desired_capacity_past_the_maximum_is_refused_by_the_preview_and_by_aws(world):
@@ -153,7 +152,7 @@ def test_a_desired_capacity_past_the_maximum_is_refused_by_the_preview_and_by_aw
         draw_preview(world.reader, world.clock, action, fleet)
     before = world.seen()
     with pytest.raises(Rejected):
-        effects.carry_out(world.writer, world.permit(action), fleet)
+        world.carry_out(action, fleet)
     assert world.seen() == before
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.conftest import CREDENTIALS, opened
 from tools.aws.session import open_account
+from tools.cloud import FleetSettings
 from tools.errors import (
     AccessDenied,
     CredentialsInvalid,
@@ -80,10 +81,10 @@ def _expect(meaning, call):
 def test_a_change_of_a_group_is_sent_once(world, kind, meaning, effects):
     fleet = world.fleet("web-canary")
     wanted = fleet.desired_capacity - 1 if fleet.desired_capacity > 6 else fleet.desired_capacity + 3
-    permit = world.permit(ChangeFleet(fleet=fleet.ref, desired_capacity=wanted))
+    intent = world.intent(ChangeFleet(fleet=fleet.ref, desired_capacity=wanted))
     before = world.seen()
     world.sim.fail("UpdateAutoScalingGroup", kind)
-    _expect(meaning, lambda: world.writer.set_fleet(permit, fleet.ref, mix=None, desired_capacity=wanted))
+    _expect(meaning, lambda: world.writer.set_fleet(intent, fleet.ref, FleetSettings(desired_capacity=wanted)))
     assert len(world.effects_since(before, "UpdateAutoScalingGroup")) == effects
     now = world.reader.fleet(fleet.ref).desired_capacity
     assert now == (wanted if effects else fleet.desired_capacity)
@@ -93,10 +94,10 @@ def test_a_change_of_a_group_is_sent_once(world, kind, meaning, effects):
 def test_a_change_of_an_ec2_fleet_is_sent_once(world, kind, meaning, effects):
     fleet = world.fleet("render")
     wanted = fleet.desired_capacity + 1
-    permit = world.permit(ChangeFleet(fleet=fleet.ref, desired_capacity=wanted))
+    intent = world.intent(ChangeFleet(fleet=fleet.ref, desired_capacity=wanted))
     before = world.seen()
     world.sim.fail("ModifyFleet", kind)
-    _expect(meaning, lambda: world.writer.set_fleet(permit, fleet.ref, mix=None, desired_capacity=wanted))
+    _expect(meaning, lambda: world.writer.set_fleet(intent, fleet.ref, FleetSettings(desired_capacity=wanted)))
     assert len(world.effects_since(before, "ModifyFleet")) == effects
 
 
@@ -113,19 +114,19 @@ def test_an_object_is_put_once(world, kind, meaning, effects):
     world.sim.fail("PutObject", kind)
     _expect(
         meaning,
-        lambda: world.writer.put_object_once(world.permit(action), action.bucket, f"of-a-test/{kind}", b"save now"),
+        lambda: world.writer.put_object_once(world.intent(action), action.bucket, f"of-a-test/{kind}", b"save now"),
     )
     assert len(world.effects_since(before, "PutObject")) == effects
 
 
 def test_silence_after_a_write_ends_at_our_own_time_out_and_is_unknown(world):
     fleet = world.fleet("batch")
-    permit = world.permit(ChangeFleet(fleet=fleet.ref, desired_capacity=fleet.desired_capacity + 1))
+    intent = world.intent(ChangeFleet(fleet=fleet.ref, desired_capacity=fleet.desired_capacity + 1))
     with opened(world.sim, read_seconds=0.3) as hasty:
         before = world.seen()
         world.sim.fail("UpdateAutoScalingGroup", "timeout-after-effect", seconds=1.0)
         with pytest.raises(OutcomeUnknown, match="no answer came"):
-            hasty.writer.set_fleet(permit, fleet.ref, mix=None, desired_capacity=fleet.desired_capacity + 1)
+            hasty.writer.set_fleet(intent, fleet.ref, FleetSettings(desired_capacity=fleet.desired_capacity + 1))
         assert len(world.effects_since(before, "UpdateAutoScalingGroup")) == 1
 
 
@@ -146,15 +147,15 @@ def test_an_address_where_nobody_listens_is_unreachable_for_reads_and_writes(wor
         with pytest.raises(Unreachable):
             nobody.reader.account()
         with pytest.raises(Unreachable):
-            nobody.writer.put_object(world.permit(action), action.bucket, "key", b"body")
+            nobody.writer.put_object(world.intent(action), action.bucket, "key", b"body")
 
 
 def test_a_permit_for_another_fleet_sends_nothing(world):
     web, batch = world.fleet("web-canary"), world.fleet("batch")
-    permit = world.permit(ChangeFleet(fleet=web.ref, desired_capacity=5))
+    intent = world.intent(ChangeFleet(fleet=web.ref, desired_capacity=5))
     before = world.seen()
     with pytest.raises(Rejected, match="nothing was sent"):
-        world.writer.set_fleet(permit, batch.ref, mix=None, desired_capacity=5)
+        world.writer.set_fleet(intent, batch.ref, FleetSettings(desired_capacity=5))
     with pytest.raises(Rejected, match="nothing was sent"):
-        world.writer.put_object(permit, "acme-checkpoints", "key", b"body")
+        world.writer.put_object(intent, "acme-checkpoints", "key", b"body")
     assert world.seen() == before

@@ -8,8 +8,9 @@ import pytest
 from tools.archive.archive import SqliteArchive
 from tools.aws.session import open_account
 from tools.errors import DataError, NoPriceHistory, NotFound, UsageError
+from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
-from tools.fleets.preview import check_possible, draw_preview
+from tools.fleets.preview import draw_preview
 from tools.market.advisor import SpotAdvisor
 from tools.records import (
     ACTION,
@@ -255,7 +256,7 @@ def test_an_instance_that_ec2_takes_comes_first_and_its_actions_can_be_done_as_t
     assert {type(a) for a in proposed} == {RequestCheckpoint, ReplaceInstances, ChangeFleet}
     for action in proposed:
         assert ACTION.validate_json(action.model_dump_json()) == action
-        check_possible(action, fleet)
+        effect_of(action).check(action, fleet)
         seen = draw_preview(account.reader, sim.clock, action, fleet)
         assert seen.changes
     # asked again, it is the same request: one marker in the store
@@ -307,7 +308,7 @@ def test_an_ec2_fleet_and_a_fleet_without_spot_are_told_what_is_possible_there(a
     assert not any(isinstance(r.action, ReplaceInstances) for r in first.recommended)
     for item in first.recommended:
         if item.action is not None:
-            check_possible(item.action, render)
+            effect_of(item.action).check(item.action, render)
     assert ask(assess_instances, fleet="api-core").instances == ()
 
 

@@ -1,7 +1,7 @@
 """One call of one service: clients are made once, errors are given meaning once, every page is read."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import boto3
@@ -46,14 +46,27 @@ class Calls:
         self._read_seconds = read_seconds
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.Lock()
+        self._leaving = threading.local()
 
     def read(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """One answer. Retried by botocore within bounds. Raises CloudError kinds, UsageError."""
         return self._call(service, operation, parameters, wrote=False)
 
-    def write(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One attempt. Raises CloudError kinds: nothing happened; OutcomeUnknown: sent, and no answer came."""
-        return self._call(service, operation, parameters, wrote=True)
+    def write(
+        self, service: str, operation: str, *, last_word: Callable[[], None], **parameters: Any
+    ) -> dict[str, Any]:
+        """One attempt. Raises CloudError kinds: nothing happened; OutcomeUnknown: sent, and no answer came.
+
+        last_word  asked when the request is signed and ready to leave; what it raises keeps it from leaving
+        """
+        self._leaving.word = last_word
+        try:
+            return self._call(service, operation, parameters, wrote=True)
+        finally:
+            self._leaving.word = None
+
+    def _before_send(self, **_: Any) -> None:
+        self._leaving.word()
 
     def pages(self, service: str, operation: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Every item of every page under `key`."""
@@ -92,12 +105,15 @@ class Calls:
     def _client(self, service: str, *, wrote: bool) -> Any:
         with self._lock:  # botocore clients may be shared between threads, their making may not
             if (service, wrote) not in self._clients:
-                self._clients[service, wrote] = self._session.client(
+                client = self._session.client(
                     service,
                     region_name=self._home(service),
                     endpoint_url=self._endpoint_url,
                     config=self._config(service, wrote=wrote),
                 )
+                if wrote:
+                    client.meta.events.register("before-send", self._before_send)
+                self._clients[service, wrote] = client
             return self._clients[service, wrote]
 
     def _home(self, service: str) -> str:

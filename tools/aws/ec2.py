@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.aws.calls import Calls
 from tools.errors import DataError, NotFound
-from tools.records import CapacityPool, Instance, PlacementScore, SpotPrice, Tag
+from tools.records import AttachedVolume, CapacityPool, Instance, PlacementScore, SpotPrice, Tag
 
 IDS_A_CALL = 200  # EC2 takes at most 200 values in one filter
 _TYPES_A_CALL = 100
@@ -36,21 +36,22 @@ def zone_ids(calls: Calls) -> dict[str, str]:
 def instances(
     calls: Calls, ids: Iterable[str], *, zones: Mapping[str, str], protected: frozenset[str] = frozenset()
 ) -> dict[str, Instance]:
-    """Instances that still live, by id. One that EC2 does not know (any more, or not yet) is left out.
+    """Instances that still live, by id. One that EC2 does not know (any more, or not yet) is left out."""
+    return {row["InstanceId"]: instance(row, zones, protected) for row in live_rows(calls, ids)}
+
+
+def live_rows(calls: Calls, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """What EC2 says of instances that still live, stopped ones too.
 
     A filter is used and not InstanceIds: one id that is gone would fail the whole call.
     """
-    found = {}
     for some in batches(sorted(set(ids)), IDS_A_CALL):
         filters = [{"Name": "instance-id", "Values": some}]
         for reservation in calls.pages("ec2", "DescribeInstances", "Reservations", Filters=filters):
-            for row in reservation["Instances"]:
-                if row["State"]["Name"] not in _GONE:
-                    found[row["InstanceId"]] = _instance(row, zones, protected)
-    return found
+            yield from (row for row in reservation["Instances"] if row["State"]["Name"] not in _GONE)
 
 
-def _instance(row: dict[str, Any], zones: Mapping[str, str], protected: frozenset[str]) -> Instance:
+def instance(row: dict[str, Any], zones: Mapping[str, str], protected: frozenset[str] = frozenset()) -> Instance:
     zone = row["Placement"]["AvailabilityZone"]
     return Instance(
         instance_id=row["InstanceId"],
@@ -61,17 +62,81 @@ def _instance(row: dict[str, Any], zones: Mapping[str, str], protected: frozense
         state=row["State"]["Name"],
         launched_at=row["LaunchTime"],
         protected_from_scale_in=row["InstanceId"] in protected,
+        volumes=_volumes(row),
+        hibernation_configured=bool((row.get("HibernationOptions") or {}).get("Configured")),
+        managed_by=_operator(row.get("Operator") or {}),
     )
 
 
-def template_type(calls: Calls, specification: Mapping[str, Any] | None) -> str | None:
-    """The instance type of a launch template's version; None when the template names none or is gone."""
-    if not specification:
-        return None
-    named = {k: specification[k] for k in ("LaunchTemplateId", "LaunchTemplateName") if specification.get(k)}
-    if len(named) == 2:  # EC2 wants exactly one of them
-        del named["LaunchTemplateName"]
-    version = str(specification.get("Version") or "$Default")
+def _volumes(row: dict[str, Any]) -> tuple[AttachedVolume, ...]:
+    """EBS volumes; an instance store has none, and nothing of it outlives its instance."""
+    root = row.get("RootDeviceName")
+    return tuple(
+        AttachedVolume(
+            device_name=device["DeviceName"],
+            volume_id=device["Ebs"]["VolumeId"],
+            delete_on_termination=bool(device["Ebs"].get("DeleteOnTermination")),
+            root=device["DeviceName"] == root,
+        )
+        for device in row.get("BlockDeviceMappings") or ()
+        if "Ebs" in device
+    )
+
+
+def _operator(operator: Mapping[str, Any]) -> str | None:
+    return (operator.get("Principal") or "an AWS service") if operator.get("Managed") else None
+
+
+Template = tuple[str, str]
+"""a launch template by id or name, and its version: a number, $Default or $Latest"""
+
+
+def template_of(specification: Mapping[str, Any]) -> Template:
+    """EC2 answers with id and name, and wants exactly one of them."""
+    named = specification.get("LaunchTemplateId") or specification["LaunchTemplateName"]
+    return named, str(specification.get("Version") or "$Default")
+
+
+def template_types(calls: Calls, templates: Iterable[Template]) -> dict[Template, str | None]:
+    """Instance types of launch template versions; None when the template names none or is gone.
+
+    Of many templates the default and latest versions are read from EC2's listing of all, not one by one.
+    """
+    wanted = set(templates)
+    moving = {t for t in wanted if t[1] in _MOVING}
+    if len(moving) <= _ASKED_ONE_BY_ONE:
+        moving = set()
+    listed = _listed_types(calls, {version for _, version in moving})
+    return {t: listed.get(t) if t in moving else template_type(calls, t) for t in sorted(wanted)}
+
+
+_MOVING = ("$Default", "$Latest")
+_ASKED_ONE_BY_ONE = 3
+
+
+def _listed_types(calls: Calls, versions: set[str]) -> dict[Template, str | None]:
+    """Of every template of the region, under its id and under its name."""
+    found: dict[Template, str | None] = {}
+    if not versions:
+        return found
+    newest: dict[str, int] = {}
+    for row in calls.pages(
+        "ec2", "DescribeLaunchTemplateVersions", "LaunchTemplateVersions", Versions=sorted(versions)
+    ):
+        names = (row["LaunchTemplateId"], row["LaunchTemplateName"])
+        kind = row["LaunchTemplateData"].get("InstanceType")
+        if row["DefaultVersion"]:
+            found |= {(name, "$Default"): kind for name in names}
+        if row["VersionNumber"] > newest.get(names[0], 0):
+            newest[names[0]] = row["VersionNumber"]
+            found |= {(name, "$Latest"): kind for name in names}
+    return found
+
+
+def template_type(calls: Calls, template: Template) -> str | None:
+    """The instance type of one launch template version; None when it names none or is gone."""
+    name, version = template
+    named = {"LaunchTemplateId" if name.startswith("lt-") else "LaunchTemplateName": name}
     try:
         versions = calls.pages(
             "ec2", "DescribeLaunchTemplateVersions", "LaunchTemplateVersions", Versions=[version], **named

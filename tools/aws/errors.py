@@ -74,6 +74,7 @@ _ABSENT = {
     "NoSuchKey",
     "QueueDoesNotExist",
     "ResourceNotFoundException",
+    "TargetGroupNotFound",
 }
 _IAM_PREFIX = {"pricing": "pricing", "savingsplans": "savingsplans"}
 

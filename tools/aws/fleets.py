@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from tools.aws import ec2
 from tools.aws.calls import Calls
+from tools.cloud import FleetSettings
 from tools.errors import DataError, NotFound, Rejected
 from tools.records import Fleet, FleetRef, InstanceTypeOverride, PurchaseMix, SpotAllocationStrategy, Tag
 
@@ -85,7 +86,8 @@ def _list(joined: str | None) -> list[str]:
 def _own_type(calls: Calls, row: dict[str, Any]) -> str | None:
     if any(o.get("InstanceType") for o in _raw_overrides(row)) or not _configs(row):
         return None
-    return ec2.template_type(calls, _configs(row)[0].get("LaunchTemplateSpecification"))
+    specification = _configs(row)[0].get("LaunchTemplateSpecification")
+    return ec2.template_type(calls, ec2.template_of(specification)) if specification else None
 
 
 def _rebalances(row: dict[str, Any]) -> bool:
@@ -129,7 +131,7 @@ def _overrides_by_type(row: dict[str, Any]) -> tuple[InstanceTypeOverride, ...]:
     return tuple(InstanceTypeOverride(instance_type=t, weighted_capacity=w) for t, w in weights.items())
 
 
-def update(row: dict[str, Any], *, mix: PurchaseMix | None, desired_capacity: int | None) -> dict[str, Any]:
+def update(row: dict[str, Any], settings: FleetSettings) -> dict[str, Any]:
     """Parameters of the one ModifyFleet, every number explicit.
 
     Raises  Rejected: what an EC2 Fleet cannot do while it runs; nothing was sent
@@ -140,10 +142,10 @@ def update(row: dict[str, Any], *, mix: PurchaseMix | None, desired_capacity: in
             hint="create a new fleet with what you want",
         )
     now = _mix(row)
-    wanted = mix or now
+    wanted = settings.mix or now
     parameters: dict[str, Any] = {
         "FleetId": row["FleetId"],
-        "TargetCapacitySpecification": _target(row, wanted, desired_capacity),
+        "TargetCapacitySpecification": _target(row, wanted, settings.desired_capacity),
     }
     if wanted.spot_allocation_strategy != now.spot_allocation_strategy:
         raise Rejected(

@@ -4,13 +4,30 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tools.aws import autoscaling, ec2, fleets, instance_types, pricing, reserved, s3, savings_plans, signals
+from tools.aws import (
+    autoscaling,
+    created,
+    ec2,
+    elb,
+    fleets,
+    instance_types,
+    pricing,
+    refreshes,
+    reserved,
+    s3,
+    savings_plans,
+    signals,
+    singles,
+    spot_fleets,
+    templates,
+)
 from tools.aws.calls import Calls
 from tools.aws.kept import Kept
-from tools.cloud import Account, Clock, StoredObject
+from tools.cloud import Account, Clock, InstanceRefresh, StoredObject, TargetGroup, TemplateVersion
 from tools.errors import Rejected
 from tools.records import (
     LINUX,
+    Action,
     Fleet,
     FleetRef,
     InstanceTypeSpec,
@@ -66,6 +83,10 @@ class AwsReader:
         if ref.kind == "asg":
             row = autoscaling.group(self._calls, ref.fleet_id)
             return autoscaling.as_fleets(self._calls, [row], sight)[0]
+        if ref.kind == "spot-fleet":
+            return spot_fleets.as_fleets(self._calls, [spot_fleets.one(self._calls, ref.fleet_id)], sight)[0]
+        if ref.kind == "instance":
+            return singles.as_fleet(self._calls, ref, sight)
         return fleets.as_fleets(self._calls, [fleets.one(self._calls, ref.fleet_id)], sight)[0]
 
     def _sight(self) -> ec2.Sight:
@@ -167,6 +188,21 @@ class AwsReader:
     @property
     def signals_missing(self) -> tuple[str, ...]:
         return self._signals_missing
+
+    def instance_refreshes(self, ref: FleetRef) -> tuple[InstanceRefresh, ...]:
+        return refreshes.instance_refreshes(self._calls, ref.fleet_id)
+
+    def target_health(self, target_group_arn: str) -> dict[str, str]:
+        return elb.target_health(self._calls, target_group_arn)
+
+    def target_group(self, target_group_arn: str) -> TargetGroup:
+        return elb.target_group(self._calls, target_group_arn)
+
+    def template_versions(self, template_id: str) -> tuple[TemplateVersion, ...]:
+        return templates.template_versions(self._calls, template_id)
+
+    def created_by(self, intent_id: str, action: Action) -> tuple[str, ...]:
+        return created.created_by(self._calls, intent_id, action)
 
     def objects(self, bucket: str, prefix: str) -> tuple[StoredObject, ...]:
         return s3.objects(self._calls, bucket, prefix)

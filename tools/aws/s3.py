@@ -62,11 +62,11 @@ def _body(calls: Calls, bucket: str, key: str, use: Callable[[dict[str, Any]], T
     raise Unreachable(f"s3:GetObject: s3://{bucket}/{key} broke off: {one_line(str(trouble))}") from trouble
 
 
-def put(calls: Calls, bucket: str, key: str, body: bytes, *, once: bool) -> dict[str, Any]:
+def put(send: Callable[..., dict[str, Any]], bucket: str, key: str, body: bytes, *, once: bool) -> dict[str, Any]:
     """One attempt; S3 refuses a body whose SHA-256 differs, and with `once` a key that exists."""
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
     condition = {"IfNoneMatch": "*"} if once else {}
-    return calls.write(
+    return send(
         "s3",
         "PutObject",
         Bucket=bucket,

@@ -81,7 +81,7 @@ def open_account(
     except BotoCoreError as error:
         raise meaning(error, service="aws", operation="config", wrote=False) from error
     calls = Calls(whole, region=chosen, endpoint_url=endpoint_url, region_hint=hint, read_seconds=read_seconds)
-    return AwsAccount(reader=AwsReader(calls, clock), writer=AwsWriter(calls), calls=calls, clock=clock)
+    return AwsAccount(reader=AwsReader(calls, clock), writer=AwsWriter(calls, clock), calls=calls, clock=clock)
 
 
 def _unknown_profile(name: str) -> UsageError:

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
+from tools.cloud import Clock, CloudReader
 from tools.errors import UsageError
+from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
-from tools.fleets.launches import mix_after
-from tools.fleets.preview import MIX_FIELDS, check_possible, draw_preview
+from tools.fleets.preview import check_offered, draw_preview
 from tools.market.subject import FLEETS_IAM
-from tools.records import ChangeFleet, Fleet, InstanceTypeName, Name, Permit, Preview, SpotAllocationStrategy
+from tools.records import ChangeFleet, Fleet, InstanceTypeName, Name, Preview, SpotAllocationStrategy
 from tools.tool import tool
 
 FleetName = Annotated[Name, Field(description="fleet name or id")]
@@ -93,7 +93,8 @@ def change_fleet(
         instance_types=instance_types,
         desired_capacity=desired_capacity,
     )
-    check_possible(action, found)
+    effect_of(action).check(action, found)
+    check_offered(reader, action, found)
     return action
 
 
@@ -104,45 +105,3 @@ def _drawn(fleet: Fleet, **fields: Any) -> ChangeFleet:
     if types is not None and len(set(types)) < len(types):
         raise UsageError(f"{fleet.name}: instance_types names one type twice")
     return ChangeFleet(fleet=fleet.ref, **fields)
-
-
-# the effect
-
-
-def change_expect_and_want(action: ChangeFleet, fleet: Fleet) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The named fields as they are and as they shall be."""
-    want = {f: getattr(action, f) for f in _named(action)}
-    if "instance_types" in want:
-        want["instance_types"] = _types(fleet, want["instance_types"])
-    return _fields(action, fleet), want
-
-
-def observe_change(reader: CloudReader, action: ChangeFleet) -> dict[str, Any]:
-    return _fields(action, reader.fleet(action.fleet))
-
-
-def carry_out_change(writer: CloudWriter, permit: Permit, action: ChangeFleet, fleet: Fleet) -> Receipt:
-    """One call; the whole mix is written, so that no value is left to AWS's defaults."""
-    mix = mix_after(action, fleet) if any(f in MIX_FIELDS for f in _named(action)) else None
-    return writer.set_fleet(permit, action.fleet, mix=mix, desired_capacity=action.desired_capacity)
-
-
-def _named(action: ChangeFleet) -> list[str]:
-    return [f for f in (*MIX_FIELDS, "desired_capacity") if getattr(action, f) is not None]
-
-
-def _fields(action: ChangeFleet, fleet: Fleet) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for field in _named(action):
-        if field == "desired_capacity":
-            seen[field] = fleet.desired_capacity
-        elif field == "instance_types":
-            seen[field] = _types(fleet, fleet.mix.instance_types if fleet.mix else ())
-        else:
-            seen[field] = getattr(fleet.mix, field) if fleet.mix else None
-    return seen
-
-
-def _types(fleet: Fleet, types: tuple[str, ...]) -> list[str]:
-    """In order, which an Auto Scaling group gives meaning to and an EC2 Fleet does not."""
-    return list(types) if fleet.ref.kind == "asg" else sorted(types)

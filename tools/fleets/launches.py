@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 from tools.errors import UsageError
 from tools.market.pricebook import PriceBook
-from tools.records import Action, ChangeFleet, Fleet, Instance, InstanceTypeOverride, PurchaseMix, ReplaceInstances
+from tools.records import (
+    Action,
+    ChangeFleet,
+    Fleet,
+    Instance,
+    InstanceRequirements,
+    InstanceTypeOverride,
+    PurchaseMix,
+    ReplaceInstances,
+)
 
 Bought = tuple[str, str, str]
 """(instance type, zone name, "spot" or "on-demand"): one instance"""
@@ -47,10 +56,7 @@ def mix_after(action: Action, fleet: Fleet) -> PurchaseMix | None:
     mix = fleet.mix
     if mix is None or not isinstance(action, ChangeFleet):
         return mix
-    known = {o.instance_type: o for o in mix.overrides}
-    overrides = mix.overrides
-    if action.instance_types is not None:
-        overrides = tuple(known.get(t, InstanceTypeOverride(instance_type=t)) for t in action.instance_types)
+    overrides, requirements = _overrides_after(action, mix)
     return PurchaseMix(
         on_demand_base_capacity=_or(action.on_demand_base_capacity, mix.on_demand_base_capacity),
         on_demand_percentage_above_base=_or(
@@ -58,7 +64,25 @@ def mix_after(action: Action, fleet: Fleet) -> PurchaseMix | None:
         ),
         spot_allocation_strategy=action.spot_allocation_strategy or mix.spot_allocation_strategy,
         overrides=overrides,
+        instance_requirements=requirements,
+        on_demand_allocation_strategy=action.on_demand_allocation_strategy or mix.on_demand_allocation_strategy,
     )
+
+
+def _overrides_after(
+    action: ChangeFleet, mix: PurchaseMix
+) -> tuple[tuple[InstanceTypeOverride, ...], InstanceRequirements | None]:
+    if action.instance_requirements is not None:
+        return (), action.instance_requirements
+    if action.instance_types is None:
+        return mix.overrides, mix.instance_requirements
+    known = {o.instance_type: o for o in mix.overrides}
+    if action.weights is None:
+        kept = tuple(known.get(t, InstanceTypeOverride(instance_type=t)) for t in action.instance_types)
+    else:
+        weighed = zip(action.instance_types, action.weights, strict=True)
+        kept = tuple(InstanceTypeOverride(instance_type=t, weighted_capacity=w) for t, w in weighed)
+    return kept, None
 
 
 def desired_after(action: Action, fleet: Fleet) -> int:

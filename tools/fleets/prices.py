@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from tools.cloud import Clock, CloudReader
 from tools.errors import AccessDenied
 from tools.fleets.launches import Bought
 from tools.market.pricebook import PriceBook, read_price_book
-from tools.money.hourly import AccountCost, EffectiveChange, account_cost, bought, effective_change
-from tools.records import Action, ChangeFleet, Fleet, HourlyCost, SavingsPlan
+from tools.money.hourly import AccountCost, Bill, EffectiveChange, account_cost, bought
+from tools.records import Action, ChangeFleet, CreateFleet, Fleet, HourlyCost, RunInstances, SavingsPlan
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class AccountPrices:
     def oldest(self) -> datetime | None:
         return self.book.oldest
 
+    @cached_property
+    def _bill(self) -> Bill:
+        """Every fleet rated once, however many changes are measured."""
+        return Bill(self.fleets, self.book, self.plans or ())
+
     def of_account(self) -> AccountCost:
         cost = account_cost(self.fleets, self.book, self.plans or ())
         if self.plans is not None:
@@ -37,9 +43,7 @@ class AccountPrices:
 
     def of_change(self, fleet: Fleet, after: Iterable[Bought]) -> EffectiveChange:
         """What the account pays when this fleet's instances become others."""
-        change = effective_change(
-            self.fleets, bought(fleet), tuple(after), self.book, self.plans or (), fleet=fleet.ref
-        )
+        change = self._bill.change(bought(fleet), tuple(after), fleet=fleet.ref)
         if self.plans is not None:
             return change
         return EffectiveChange(_without_effective(change.before), _without_effective(change.after), None)
@@ -61,7 +65,9 @@ def read_account_prices(
 
 def types_named(action: Action) -> tuple[str, ...]:
     """Instance types that an action brings in."""
-    return (action.instance_types or ()) if isinstance(action, ChangeFleet) else ()
+    if isinstance(action, ChangeFleet | CreateFleet):
+        return action.instance_types or ()
+    return (action.instance_type,) if isinstance(action, RunInstances) else ()
 
 
 def _without_effective(cost: HourlyCost) -> HourlyCost:

@@ -1,15 +1,14 @@
 """replace_instances: detach named instances so that their group launches others at once."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from tools.cloud import CloudReader, CloudWriter, Receipt
+from tools.cloud import CloudReader
 from tools.errors import UsageError
+from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
-from tools.fleets.preview import check_possible
-from tools.records import Fleet, Name, Permit, ReplaceInstances
-from tools.records.actions import InstanceId
+from tools.records import InstanceId, Name, ReplaceInstances
 from tools.tool import tool
 
 
@@ -35,26 +34,5 @@ def replace_instances(
     if strangers:
         raise UsageError(f"{found.name} has no {', '.join(strangers[:3])}", hint="describe_fleet lists its instances")
     action = ReplaceInstances(fleet=found.ref, instance_ids=tuple(dict.fromkeys(instance_ids)))
-    check_possible(action, found)
+    effect_of(action).check(action, found)
     return action
-
-
-# the effect
-
-
-def replace_expect_and_want(action: ReplaceInstances, fleet: Fleet) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Which of the named instances are attached, and that none shall be."""
-    return _attached(action, fleet), {"attached": []}
-
-
-def observe_replace(reader: CloudReader, action: ReplaceInstances) -> dict[str, Any]:
-    return _attached(action, reader.fleet(action.fleet))
-
-
-def carry_out_replace(writer: CloudWriter, permit: Permit, action: ReplaceInstances) -> Receipt:
-    return writer.detach_instances(permit, action.fleet, action.instance_ids)
-
-
-def _attached(action: ReplaceInstances, fleet: Fleet) -> dict[str, Any]:
-    mine = {i.instance_id for i in fleet.instances}
-    return {"attached": sorted(i for i in action.instance_ids if i in mine)}

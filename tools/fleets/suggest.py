@@ -1,13 +1,38 @@
-"""What the rules would change about a fleet, with no model: the daemon's only source of proposals. Pure."""
+"""What the rules say about one fleet: a change, or why there is none. Pure, with no model."""
 
-from tools.records import ChangeFleet, Fleet, Record
+from datetime import datetime
+from typing import Literal
+
+from tools.records import ChangeFleet, Fleet, Record, UtcTime
 
 _STRATEGY = "price-capacity-optimized"
+
+HeldFor = Literal["steady", "waiting", "cooldown", "dry", "unknown", "not-worth", "at-most", "flip-flop", "undone"]
 
 
 class Suggestion(Record):
     action: ChangeFleet
     rationale: str
+
+
+class Held(Record):
+    """Why nothing is suggested for a fleet now."""
+
+    code: HeldFor
+    """steady: there is nothing to do"""
+    why: str
+    until: UtcTime | None = None
+    """None = until what is seen changes"""
+    escalate: bool = False
+    """a person should look, once: waiting will not mend it"""
+
+
+NOTHING = Held(code="steady", why="nothing to change")
+
+
+def hour(moment: datetime, now: datetime) -> str:
+    """10:32, with the day where it is another one."""
+    return f"{moment:%H:%M}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def suggest_change(fleet: Fleet) -> Suggestion | None:

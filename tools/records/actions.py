@@ -1,106 +1,70 @@
-"""Nouns of doing: what may change, the permit to do it, what became of it.
-
-Every value is absolute: a relative change repeated is another change.
-"""
+"""Nouns of doing: an action of any kind, the permit to do it once, the intent, what became of it."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter
 
 from tools.records.base import Name, Record, UtcTime
-from tools.records.fleets import FleetRef, InstanceTypeName, SpotAllocationStrategy
+from tools.records.changes import (
+    CHANGE_TYPES,
+    CancelInstanceRefresh,
+    ChangeFleet,
+    CreateFleet,
+    CreateTemplateVersion,
+    DeleteFleet,
+    StartInstanceRefresh,
+)
+from tools.records.operations import (
+    OPERATION_TYPES,
+    CreateSnapshots,
+    OperateInstances,
+    ReplaceInstances,
+    RequestCheckpoint,
+    RestoreCheckpoint,
+    RunInstances,
+    SetTags,
+    SetTargets,
+    SetVolumeRetention,
+)
 
-InstanceId = Annotated[str, Field(pattern=r"^i-[0-9a-f]{8,17}$")]
-
-
-class ChangeFleet(Record):
-    """Set some of a fleet's purchase options. None leaves a field as it is."""
-
-    kind: Literal["change-fleet"] = "change-fleet"
-    fleet: FleetRef
-    on_demand_base_capacity: int | None = Field(default=None, ge=0, le=10_000)
-    on_demand_percentage_above_base: int | None = Field(default=None, ge=0, le=100)
-    spot_allocation_strategy: SpotAllocationStrategy | None = None
-    instance_types: tuple[InstanceTypeName, ...] | None = Field(default=None, min_length=1, max_length=40)
-    """the whole list after the change; an ASG takes at most 40"""
-    desired_capacity: int | None = Field(default=None, ge=0, le=10_000)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> "ChangeFleet":
-        if all(getattr(self, f) is None for f in _CHANGE_TYPES):
-            raise ValueError("names no change: give at least one of " + ", ".join(_CHANGE_TYPES))
-        if self.instance_types is not None and len(set(self.instance_types)) < len(self.instance_types):
-            raise ValueError("instance_types names one type twice")
-        return self
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(t for f, t in _CHANGE_TYPES.items() if getattr(self, f) is not None))
-
-
-# the words policies use for what a change-fleet action does (Cloud Custodian's style)
-_CHANGE_TYPES = {
-    "on_demand_base_capacity": "set-purchase-mix",
-    "on_demand_percentage_above_base": "set-purchase-mix",
-    "spot_allocation_strategy": "set-allocation-strategy",
-    "instance_types": "set-instance-types",
-    "desired_capacity": "set-desired-capacity",
-}
-
-
-class ReplaceInstances(Record):
-    """Detach named instances without lowering desired capacity: the group launches replacements at once,
-    and the old ones keep running for whatever time they have left.
-    """
-
-    kind: Literal["replace-instances"] = "replace-instances"
-    fleet: FleetRef
-    instance_ids: tuple[InstanceId, ...] = Field(min_length=1, max_length=20)
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        return ("replace-instances",)
-
-
-class RequestCheckpoint(Record):
-    """Ask the job on named instances to save now: one marker object an instance, written once."""
-
-    kind: Literal["request-checkpoint"] = "request-checkpoint"
-    fleet: FleetRef
-    job_id: Name
-    bucket: Name
-    instance_ids: tuple[InstanceId, ...] = Field(min_length=1, max_length=100)
-    notice_digest: str
-    """of the notice that caused it: one request a notice"""
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        return ("request-checkpoint",)
-
-
-class RestoreCheckpoint(Record):
-    """Make one whole, verified checkpoint the one that a job resumes from: its pointer is written last."""
-
-    kind: Literal["restore-checkpoint"] = "restore-checkpoint"
-    fleet: FleetRef
-    job_id: Name
-    bucket: Name
-    checkpoint_id: Name
-    manifest_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        return ("restore-checkpoint",)
-
-
-Action = Annotated[ChangeFleet | ReplaceInstances | RequestCheckpoint | RestoreCheckpoint, Field(discriminator="kind")]
+Action = Annotated[
+    ChangeFleet
+    | ReplaceInstances
+    | RequestCheckpoint
+    | RestoreCheckpoint
+    | StartInstanceRefresh
+    | CancelInstanceRefresh
+    | OperateInstances
+    | CreateFleet
+    | DeleteFleet
+    | RunInstances
+    | CreateTemplateVersion
+    | SetTargets
+    | SetVolumeRetention
+    | CreateSnapshots
+    | SetTags,
+    Field(discriminator="kind"),
+]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 
 ACTION_TYPES: tuple[str, ...] = (
-    *dict.fromkeys(_CHANGE_TYPES.values()),
+    *dict.fromkeys(CHANGE_TYPES.values()),
     "replace-instances",
     "request-checkpoint",
     "restore-checkpoint",
+    "start-instance-refresh",
+    "cancel-instance-refresh",
+    *dict.fromkeys(w for w in OPERATION_TYPES.values() if w not in CHANGE_TYPES.values()),
+    "create-fleet",
+    "delete-fleet",
+    "run-instances",
+    "create-launch-template-version",
+    "deregister-targets",
+    "register-targets",
+    "set-delete-on-termination",
+    "create-snapshots",
+    "tag",
+    "remove-tag",
 )
 """every word a policy's `actions:` may name"""
 
@@ -133,15 +97,29 @@ class Intent(Record):
     """the same fields, as they shall be"""
     token: str = Field(max_length=64)
     opened_at: UtcTime
+    send_by: UtcTime | None = None
+    """after this moment it is not sent any more: whoever looks later may count on that; None = not marked as sending"""
 
 
-OutcomeStatus = Literal["done", "already", "refused", "failed", "unknown", "superseded"]
+OutcomeStatus = Literal["done", "already", "partial", "refused", "failed", "unknown", "superseded"]
+
+
+class ItemOutcome(Record):
+    """What became of one of several things that one call touched."""
+
+    item: Name
+    """its id, or what was asked for where there is no id"""
+    ok: bool
+    code: str = ""
+    """AWS's error code"""
+    message: str = ""
 
 
 class Outcome(Record):
     """What became of an intent.
 
     done, already       the world is as wanted: by this intent, or before it
+    partial             some of it happened: `items` says what
     refused, failed     nothing happened: our last look said no, or AWS did
     unknown             it may or may not have happened: the only status that is not final
     superseded          never known, and the world has moved on since: nothing is re-sent
@@ -154,4 +132,6 @@ class Outcome(Record):
     """as read back; empty = not read"""
     request_ids: tuple[str, ...] = ()
     """AWS request ids, which join CloudTrail"""
+    items: tuple[ItemOutcome, ...] = ()
+    """item by item, where AWS answers so"""
     at: UtcTime

@@ -10,7 +10,8 @@ from tools.records.base import Money, Name, Record, UtcTime, digest_of
 from tools.records.market import CapacityPool, RiskLevel
 
 InstanceTypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=60)]
-FleetKind = Literal["asg", "ec2-fleet"]
+FleetKind = Literal["asg", "ec2-fleet", "spot-fleet", "instance"]
+OnDemandAllocationStrategy = Literal["prioritized", "lowest-price"]
 SpotAllocationStrategy = Literal[
     "price-capacity-optimized",
     "capacity-optimized",
@@ -32,13 +33,28 @@ class FleetRef(Record):
 
     kind: FleetKind
     fleet_id: Name
-    """Auto Scaling group name, or EC2 Fleet id (fleet-…)"""
+    """Auto Scaling group name, EC2 Fleet id (fleet-…), Spot Fleet request id (sfr-…), or a single instance's id;
+    the name that it shall bear, for what does not exist yet"""
     account_id: str = Field(pattern=r"^\d{12}$")
     region: Name
 
     @property
     def label(self) -> str:
         return f"{self.kind}/{self.fleet_id}"
+
+
+class InstanceRequirements(Record):
+    """Attribute-based instance type selection: the types are AWS's choice among those that fit. None = no bound."""
+
+    min_vcpus: int = Field(ge=0)
+    max_vcpus: int | None = Field(default=None, ge=1)
+    min_memory_mib: int = Field(ge=0)
+    max_memory_mib: int | None = Field(default=None, ge=1)
+    allowed_instance_types: tuple[Name, ...] = ()
+    """globs, such as m6*.*; () = any"""
+    excluded_instance_types: tuple[Name, ...] = ()
+    cpu_manufacturers: tuple[Literal["intel", "amd", "amazon-web-services", "apple"], ...] = ()
+    instance_generations: tuple[Literal["current", "previous"], ...] = ()
 
 
 class InstanceTypeOverride(Record):
@@ -54,10 +70,29 @@ class PurchaseMix(Record):
     on_demand_percentage_above_base: int = Field(ge=0, le=100)
     spot_allocation_strategy: SpotAllocationStrategy
     overrides: tuple[InstanceTypeOverride, ...]
+    instance_requirements: InstanceRequirements | None = None
+    """types chosen by attributes: `overrides` is empty then"""
+    on_demand_allocation_strategy: OnDemandAllocationStrategy | None = None
+    """None = not told"""
 
     @property
     def instance_types(self) -> tuple[str, ...]:
         return tuple(o.instance_type for o in self.overrides)
+
+
+class AttachedVolume(Record):
+    device_name: Name
+    volume_id: Name
+    delete_on_termination: bool
+    root: bool = False
+
+
+class LaunchTemplateUse(Record):
+    """The launch template that a fleet launches from."""
+
+    template_id: Name
+    version: str
+    """as the fleet has it: a number, $Latest or $Default"""
 
 
 class Instance(Record):
@@ -70,6 +105,18 @@ class Instance(Record):
     """EC2's word: pending, running, shutting-down, …"""
     launched_at: UtcTime
     protected_from_scale_in: bool = False
+    launch_template: LaunchTemplateUse | None = None
+    """what its group launched it from, its version a number; None = not told"""
+    lifecycle_state: Name | None = None
+    """the group's word: Pending, InService, Standby, …; None = in no group"""
+    volumes: tuple[AttachedVolume, ...] = ()
+    hibernation_configured: bool = False
+    managed_by: str | None = None
+    """the AWS service that operates it and lets nobody else change it (EC2's `Operator`)"""
+
+    @property
+    def in_standby(self) -> bool:
+        return self.lifecycle_state in {"Standby", "EnteringStandby"}
 
     @property
     def pool(self) -> CapacityPool:
@@ -92,6 +139,11 @@ class Fleet(Record):
     """zone names the fleet may launch in"""
     instances: tuple[Instance, ...]
     tags: tuple[Tag, ...]
+    launch_template: LaunchTemplateUse | None = None
+    target_groups: tuple[Name, ...] = ()
+    """ARNs that its instances are registered with"""
+    new_instances_protected: bool = False
+    deletion_protected: bool = False
     as_of: UtcTime
     source: Name
 
@@ -137,18 +189,31 @@ class Fleet(Record):
             "max_size": self.max_size,
             "mix": self.mix.model_dump(mode="json") if self.mix else None,
             "capacity_rebalance": self.capacity_rebalance,
+            "launch_template": self.launch_template.model_dump(mode="json") if self.launch_template else None,
+            "new_instances_protected": self.new_instances_protected,
+            "target_groups": sorted(self.target_groups),
             "zones": sorted(self.zones),
             "tags": {t.key: t.value for t in self.tags},
-            "instances": {
-                i.instance_id: [i.instance_type, i.zone_name, i.purchase_option, i.protected_from_scale_in]
-                for i in self.instances
-            },
+            "instances": {i.instance_id: _as_bound(i) for i in self.instances},
         }
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of `state`: moves when anybody changes the fleet, and when an instance comes or goes."""
         return digest_of(self.state)
+
+
+def _as_bound(instance: Instance) -> list[Any]:
+    """Not whether it is up already: instances come up between a question and its answer."""
+    seen: list[Any] = [
+        instance.instance_type,
+        instance.zone_name,
+        instance.purchase_option,
+        instance.protected_from_scale_in,
+    ]
+    if instance.in_standby:
+        seen.append("standby")
+    return seen
 
 
 class FleetSummary(Record):

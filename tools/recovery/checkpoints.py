@@ -23,8 +23,8 @@ from tools.records import (
     CheckpointInventory,
     CheckpointManifest,
     Fleet,
+    Intent,
     Name,
-    Permit,
     RestoreCheckpoint,
     canonical_json,
 )
@@ -280,7 +280,7 @@ def observe_restore(reader: CloudReader, action: RestoreCheckpoint) -> dict[str,
     return {"resume": read_pointer(reader, action.bucket, action.job_id)}
 
 
-def carry_out_restore(writer: CloudWriter, permit: Permit, action: RestoreCheckpoint) -> Receipt:
+def carry_out_restore(writer: CloudWriter, intent: Intent, action: RestoreCheckpoint) -> Receipt:
     """One object, written whole: the job reads either the old pointer or the new one."""
     body = canonical_json(pointer(action)).encode()
-    return writer.put_object(permit, action.bucket, resume_key(action.job_id), body)
+    return writer.put_object(intent, action.bucket, resume_key(action.job_id), body)

@@ -4,7 +4,7 @@ from typing import Any
 
 from tools.cloud import CloudReader, CloudWriter, Receipt
 from tools.errors import CloudError, OutcomeUnknown, Rejected
-from tools.records import Permit, RequestCheckpoint, canonical_json
+from tools.records import Intent, RequestCheckpoint, canonical_json
 
 _ALREADY = "PreconditionFailed"
 
@@ -27,7 +27,7 @@ def observe_request(reader: CloudReader, action: RequestCheckpoint) -> dict[str,
     return {"requested": sorted(i for i in action.instance_ids if marker_key(action, i) in keys)}
 
 
-def carry_out_request(writer: CloudWriter, permit: Permit, action: RequestCheckpoint) -> Receipt:
+def carry_out_request(writer: CloudWriter, intent: Intent, action: RequestCheckpoint) -> Receipt:
     """One write an instance; a marker that is there already is as good as ours.
 
     Raises  CloudError: nothing was written; OutcomeUnknown: some may have been
@@ -43,7 +43,7 @@ def carry_out_request(writer: CloudWriter, permit: Permit, action: RequestCheckp
             }
         ).encode()
         try:
-            receipt = writer.put_object_once(permit, action.bucket, marker_key(action, instance_id), body)
+            receipt = writer.put_object_once(intent, action.bucket, marker_key(action, instance_id), body)
             request_ids += receipt.request_ids
         except Rejected as error:
             if error.code != _ALREADY:

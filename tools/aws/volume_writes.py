@@ -1,0 +1,40 @@
+"""Volumes of instances: kept or not when the instance ends, and snapshots of them."""
+
+from typing import Any
+
+from tools.aws.created import INTENT_TAG
+from tools.aws.errors import request_id_of
+from tools.cloud import Receipt
+from tools.records import CreateSnapshots, Intent, ItemOutcome, SetVolumeRetention
+
+
+def set_retention(send: Any, action: SetVolumeRetention) -> Receipt:
+    """One ModifyInstanceAttribute for every device of the action: all of them, or none."""
+    wanted = {"DeleteOnTermination": action.delete_on_termination}
+    answer = send(
+        "ec2",
+        "ModifyInstanceAttribute",
+        InstanceId=action.instance_id,
+        BlockDeviceMappings=[{"DeviceName": name, "Ebs": wanted} for name in action.device_names],
+    )
+    return Receipt(request_ids=(request_id_of(answer),))
+
+
+def create_snapshots(send: Any, action: CreateSnapshots, intent: Intent) -> Receipt:
+    """One CreateSnapshots: every volume at the same moment, or none. EC2 takes no token for it: the tag finds them."""
+    tags = {INTENT_TAG: intent.intent_id, "Name": f"{action.instance_id} by spotwarden", "Instance": action.instance_id}
+    answer = send(
+        "ec2",
+        "CreateSnapshots",
+        InstanceSpecification={
+            "InstanceId": action.instance_id,
+            "ExcludeBootVolume": action.exclude_boot_volume,
+        },
+        Description=f"{action.fleet.label}, by spotwarden",
+        TagSpecifications=[
+            {"ResourceType": "snapshot", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]},
+        ],
+    )
+    made = answer.get("Snapshots") or []
+    items = tuple(ItemOutcome(item=f"{s['SnapshotId']} of {s['VolumeId']}", ok=s["State"] != "error") for s in made)
+    return Receipt(request_ids=(request_id_of(answer),), items=items)
