@@ -6,23 +6,22 @@ from typing import Any, Literal
 
 from agent.journal.journal import Journal
 from policies.document import Policy
-from policies.records import Facts, Resource
+from policies.records import RESOURCES, Facts
+from tools.fleets.effects import effect_of
 from tools.fleets.launches import desired_after, mix_after, target
 from tools.records import (
     Action,
     ChangeFleet,
+    CreateFleet,
+    DeleteFleet,
     Fleet,
-    FleetKind,
     Instance,
+    OperateInstances,
     Preview,
+    PurchaseMix,
+    RunInstances,
 )
 
-_RESOURCES: dict[FleetKind, Resource] = {
-    "asg": "aws.asg",
-    "ec2-fleet": "aws.ec2-fleet",
-    "spot-fleet": "aws.spot-fleet",
-    "instance": "aws.ec2",
-}
 Actor = Literal["person", "agent", "reflex"]
 
 
@@ -45,7 +44,7 @@ def gather(
         account_id=fleet.ref.account_id,
         region=fleet.ref.region,
         actor=actor,
-        resource=_RESOURCES[fleet.ref.kind],
+        resource=RESOURCES[fleet.ref.kind],
         fleet=fleet.name,
         tags={t.key: t.value for t in fleet.tags},
         desired_capacity=fleet.desired_capacity,
@@ -54,7 +53,7 @@ def gather(
         mix_before=fleet.mix,
         mix_after=mix_after(action, fleet),
         desired_capacity_after=desired_after(action, fleet),
-        on_demand_instances_after=_on_demand_after(action, fleet),
+        on_demand_instances_after=_on_demand_after(action, fleet, preview),
         zones=len(fleet.zones),
         instance_ids=tuple(i.instance_id for i in touched),
         scale_in_protected=sum(i.protected_from_scale_in for i in touched),
@@ -64,6 +63,7 @@ def gather(
         net_saving_basis="effective",
         net_saving_after=("commitment_waste",),  # the effective basis counts unused commitment
         principal_arn=principal_arn,
+        verification="rollback" if effect_of(action).reversible else "escalate",
         risk_before=preview.risk_before,
         risk_after=preview.risk_after,
         price_age_seconds=None
@@ -76,7 +76,8 @@ def gather(
 
 
 def touched_instances(action: Action, fleet: Fleet, preview: Preview) -> Sequence[Instance]:
-    ids = set(preview.replaced_instances) | set(getattr(action, "instance_ids", ()))
+    named = (*getattr(action, "instance_ids", ()), getattr(action, "instance_id", ""))
+    ids = {*preview.replaced_instances, *named}
     return [i for i in fleet.instances if i.instance_id in ids]
 
 
@@ -97,11 +98,23 @@ def _short(value: Any) -> str:
     return "none" if value is None else str(value)[:120]
 
 
-def _on_demand_after(action: Action, fleet: Fleet) -> int | None:
+def _on_demand_after(action: Action, fleet: Fleet, preview: Preview) -> int | None:
     """On-demand instances once AWS has settled; None = weights make units of instances, and which is not known."""
     mix = mix_after(action, fleet)
-    if not isinstance(action, ChangeFleet):
-        return len(fleet.on_demand)
-    if mix is not None and any(o.weighted_capacity not in {None, 1} for o in mix.overrides):
+    if isinstance(action, ChangeFleet | CreateFleet) and _weighs(mix):
         return None
-    return target(fleet, mix, desired_after(action, fleet)).on_demand
+    match action:
+        case ChangeFleet():
+            return target(fleet, mix, desired_after(action, fleet)).on_demand
+        case CreateFleet():
+            return action.on_demand_target_capacity
+        case RunInstances():
+            return action.count if action.purchase_option == "on-demand" else 0
+        case OperateInstances() | DeleteFleet() if desired_after(action, fleet) < fleet.desired_capacity:
+            return sum(i.instance_id not in preview.replaced_instances for i in fleet.on_demand)
+        case _:
+            return len(fleet.on_demand)
+
+
+def _weighs(mix: PurchaseMix | None) -> bool:
+    return mix is not None and any(o.weighted_capacity not in {None, 1} for o in mix.overrides)

@@ -16,16 +16,21 @@ from pydantic import BaseModel
 
 from policies.parts import near
 from policies.records import Facts, TrackRecord, WindowUse
-from tools.records import Action, PurchaseMix
+from tools.records import ACTION_KINDS, PurchaseMix
 
 MAX_LENGTH = 500
 _ROOTS = ("facts", "action", "now")
-_ACTIONS: tuple[type[BaseModel], ...] = get_args(get_args(Action)[0])
+_ACTIONS: tuple[type[BaseModel], ...] = ACTION_KINDS
 _TEXT = re.compile(r"""r?"(?:\\.|[^"\\])*"|r?'(?:\\.|[^'\\])*'""")
 _PATH = re.compile(r"(?<![\w.])(facts|action)((?:\.[A-Za-z_]\w*)*)(?!\w)")
 _MACROS = re.compile(r"\.(?:all|exists|exists_one|map|filter)\s*\(")
 _EQUALS = re.compile(r"(facts|action)((?:\.[A-Za-z_]\w*)+)\s*[!=]=\s*(\"|'|-?[0-9]|true\b|false\b)")
 _TAG = re.compile(r"""tags\s*(?:\[\s*["']([^"']+)["']\s*\]|\.(\w+))""")
+
+
+def tags_in(source: str) -> tuple[str, ...]:
+    """Keys of the tags that an expression names."""
+    return tuple(dict.fromkeys(quoted or bare for quoted, bare in _TAG.findall(source)))
 
 
 class Expression:

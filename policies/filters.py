@@ -33,6 +33,19 @@ def facts_named(filters: tuple[Filter, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def tags_named(filters: tuple[Filter, ...]) -> tuple[str, ...]:
+    """Keys of the tags that the filters look at."""
+    keys: list[str] = []
+    for f in filters:
+        if isinstance(f, TagFilter):
+            keys.append(f.tag)
+        elif isinstance(f, ValueFilter):
+            keys.extend([f.key[4:]] if f.key.startswith("tag:") else [])
+        else:
+            keys.extend(tags_named(_inner(f)))
+    return tuple(dict.fromkeys(keys))
+
+
 def _inner(f: AndFilter | OrFilter | NotFilter) -> tuple[Filter, ...]:
     if isinstance(f, AndFilter):
         return f.and_

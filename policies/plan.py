@@ -50,6 +50,7 @@ from policies.clauses import (
     SpotFloor,
     Step,
     StrategyValue,
+    TagsOfTheLaw,
     Target,
     TypeNames,
     Unexpired,
@@ -57,8 +58,9 @@ from policies.clauses import (
     When,
     Word,
 )  # fmt: skip
-from policies.filters import Match, facts_named, matcher
-from policies.records import ClauseSaid, Facts, Mode, Reservation, Verdict
+from policies.expressions import tags_in
+from policies.filters import Match, facts_named, matcher, tags_named
+from policies.records import RESOURCES, ClauseSaid, Facts, Mode, Reservation, Verdict
 from policies.rules import (
     AddInstanceTypes,
     Diversification,
@@ -121,7 +123,7 @@ class Lane:
 
     def __init__(self, plan: "Plan", action: Action, actor: str) -> None:
         self.plan, self.kind, self.actor, self.types = plan, action.kind, actor, action.types
-        resource = f"aws.{action.fleet.kind}"
+        resource = RESOURCES[action.fleet.kind]
         self.rules = tuple(
             r
             for r in plan.rules
@@ -255,12 +257,22 @@ def _ground(document: Document) -> Iterator[Placed]:
     yield Placed("protect.scale_in_protected", ScaleInProtection(protect.scale_in_protected))
     if protect.never:
         yield Placed("protect.never", Never(protect.never))
+    keys = _tags_it_goes_by(document)
+    if keys:
+        yield Placed("tags", TagsOfTheLaw(keys))
     for name, window in sorted(document.windows.items()):
         if window.deny is not None:
             yield Placed(f"windows.{name}", Freeze(name, window, document.defaults.timezone))
     for budget in sorted(document.budgets, key=lambda b: b.name):
         yield Placed(f"budgets.{budget.name}", BUDGETS[budget.measure](budget))
     yield from _blast(document)
+
+
+def _tags_it_goes_by(document: Document) -> frozenset[str]:
+    protected = {t.key for t in document.protect.tags}
+    filtered = {tag for p in document.policies for tag in tags_named(p.filters)}
+    spoken = {tag for p in document.policies for source in p.expressions for tag in tags_in(source)}
+    return frozenset(protected | filtered | spoken)
 
 
 def _blast(document: Document) -> Iterator[Placed]:

@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tools.records import (
     Action,
+    FleetKind,
     FleetRef,
     Money,
     Name,
@@ -23,6 +24,12 @@ Mode = Literal["observe", "approve", "autonomous"]
 
 Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2"]
 """Cloud Custodian's words for what a policy speaks about; aws.ec2 = a single instance"""
+RESOURCES: dict[FleetKind, Resource] = {
+    "asg": "aws.asg",
+    "ec2-fleet": "aws.ec2-fleet",
+    "spot-fleet": "aws.spot-fleet",
+    "instance": "aws.ec2",
+}
 
 
 class WindowUse(Record):
@@ -154,6 +161,23 @@ class Decision(Record):
     judged_at: UtcTime
 
 
+class Aftercare(Record):
+    """How a change is looked after once it is made."""
+
+    verify_seconds: int | None = Field(default=None, ge=60, le=604_800)
+    """watched so long; None = not watched"""
+    on_fail: Literal["rollback", "escalate"] = "escalate"
+    """when the watch fails: set back what was recorded, as a change like any other; or tell a person"""
+    undoes: Name | None = None
+    """the proposal that this one rolls back: it is never rolled back itself"""
+
+    @model_validator(mode="after")
+    def _ends(self) -> "Aftercare":
+        if self.undoes is not None and self.on_fail == "rollback":
+            raise ValueError("a rollback is not rolled back")
+        return self
+
+
 class Proposal(Record):
     """One exact action, why, on which evidence, with its computed preview."""
 
@@ -168,6 +192,8 @@ class Proposal(Record):
     state_seen: dict[str, Any]
     """what the approval is bound to, as it was read; its digest is preview.state_fingerprint"""
     facts: Facts
+    aftercare: Aftercare | None = None
+    """asked for by the policy or by the proposer; None = nobody asked for any"""
     created_at: UtcTime
 
     @property

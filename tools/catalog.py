@@ -4,7 +4,9 @@ from tools.audit import search_audit
 from tools.choice.opportunities import analyze_spot_opportunities
 from tools.choice.scan import scan_market
 from tools.fleets.change import change_fleet, preview_change
+from tools.fleets.configure import configure_fleet
 from tools.fleets.describe import describe_fleet, list_fleets
+from tools.fleets.operate import operate_fleet, operate_instances
 from tools.fleets.replace import replace_instances
 from tools.market.analyze import analyze_prices
 from tools.money.costs import report_costs
@@ -32,6 +34,9 @@ CATALOG: tuple[Tool, ...] = (
     search_audit,
     # draws up an action, for the one way to write
     change_fleet,
-    restore_checkpoint,
+    configure_fleet,
+    operate_fleet,
+    operate_instances,
     replace_instances,
+    restore_checkpoint,
 )

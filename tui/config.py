@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from tools.errors import UsageError
 
+if TYPE_CHECKING:
+    from tools.records import Record
+
+T = TypeVar("T", bound="Record")
 PROJECT_FILE = Path("spotwarden.toml")
 LANGUAGES = ("en", "ko")
 MAX_CHARACTERS = 64 * 1024
@@ -38,7 +42,7 @@ _FILE_KEYS = (
 )
 
 
-_FILE_TABLES = ("monitor",)
+_FILE_TABLES = ("monitor", "steady")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Settings:
     """where the Spot Advisor's bands come from: a file or an https address; None = AWS's own"""
     monitor: Mapping[str, Any] = field(default_factory=dict)
     """thresholds of alerts by name: tools.monitor.settings.MonitorSettings"""
+    steady: Mapping[str, Any] = field(default_factory=dict)
+    """when `run` leaves spot and comes back, by name: tools.fleets.steady_rules.SteadyRules"""
     lang: str | None = None
     actor: str = "person"
     """who acts, for approvals and the audit: SPOTWARDEN_ACTOR, else the login name"""
@@ -207,6 +213,18 @@ def _read_file(path: Path) -> dict[str, Any]:
             wanted = "true or false" if key == "ascii" else "text in quotes"
             raise UsageError(f"{path}: {key} is {value!r}, not {wanted}", hint=f"write {key} = …, {wanted}")
     return document
+
+
+def read_table(name: str, values: Mapping[str, Any], model: type[T]) -> T:
+    """A table of the settings file as its record. Raises UsageError: a key or a value that cannot be."""
+    from pydantic import ValidationError
+
+    from tools.tool import explain
+
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise UsageError(f"[{name}]: {explain(error)}", hint="it holds " + ", ".join(model.model_fields)) from None
 
 
 def is_terminal() -> bool:

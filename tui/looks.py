@@ -38,7 +38,7 @@ class Looks:
     def inventory(self) -> "Inventory":
         from tools.fleets.describe import list_fleets
 
-        found: Inventory = self.ask(list_fleets)
+        found: Inventory = self.ask(list_fleets, matching=None)
         return found
 
     def fleet(self, name: str) -> "Fleet":

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tools.errors import PolicyError, SpotError, UsageError
-from tui.config import Settings
+from tui.config import Settings, read_table
 from tui.journal_door import JournalDoor
 from tui.kill_switch import is_on, put_on, take_off
 from tui.listening import somebody_listens
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tools.archive.archive import OpenArchive
     from tools.aws.session import AwsAccount
     from tools.cloud import AdvisorReader, Clock, Desk, NoticeQueue
+    from tools.fleets.steady_rules import SteadyRules
     from tools.monitor.settings import MonitorSettings
     from tools.records import (
         AuditEntry,
@@ -179,16 +180,16 @@ class House(Looks):
     @cached_property
     def monitoring(self) -> "MonitorSettings":
         """When something becomes an alert. Raises UsageError: the settings file names what is not a threshold."""
-        from pydantic import ValidationError
-
         from tools.monitor.settings import MonitorSettings
-        from tools.tool import explain
 
-        try:
-            return MonitorSettings.model_validate(dict(self.settings.monitor))
-        except ValidationError as error:
-            known = ", ".join(MonitorSettings.model_fields)
-            raise UsageError(f"[monitor]: {explain(error)}", hint=f"the thresholds are {known}") from None
+        return read_table("monitor", self.settings.monitor, MonitorSettings)
+
+    @cached_property
+    def steady(self) -> "SteadyRules":
+        """When the daemon leaves spot and comes back. Raises UsageError: the settings file names what is no limit."""
+        from tools.fleets.steady_rules import SteadyRules
+
+        return read_table("steady", self.settings.steady, SteadyRules)
 
     @cached_property
     def actuation(self) -> "Actuation":

@@ -1,12 +1,13 @@
 """Records as lines for a plain terminal: the same facts as the approval card, for plan, apply, chat -p and the tour."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from agent.journal.records import SavedProposal
-from policies.records import Decision, Proposal
-from tools.records import Alert, Fleet, HourlyCost, Inventory, Outcome, Watch
+from policies.records import Aftercare, Decision, Proposal
+from tools.records import Alert, Fleet, HourlyCost, Inventory, Outcome, Preview, Watch
 from tui.output import plain, table
 
 
@@ -29,9 +30,18 @@ def counted(number: int, noun: str) -> str:
 
 def proposal_lines(proposal: Proposal, decision: Decision) -> Iterator[str]:
     """The card: what changes, what AWS replaces, money on three bases, risk, the clauses that spoke."""
-    preview = proposal.preview
     yield f"{proposal.proposal_id}  {plain(proposal.title)}"
     yield f"  why     {plain(proposal.rationale)}  (the words of {plain(proposal.proposed_by)})"
+    yield from preview_lines(proposal.preview)
+    yield from _aftercare_lines(proposal.aftercare)
+    yield f"  policy  {decision.verdict.upper()}  {plain(decision.policy or 'no policy')} ({decision.mode})"
+    for reason in decision.reasons:
+        yield f"          {plain(reason)}"
+    yield f"  bound   state {proposal.preview.state_fingerprint[:12]} · policy {decision.policy_digest[:12]}"
+
+
+def preview_lines(preview: Preview) -> Iterator[str]:
+    """What changes, what AWS replaces, money on three bases, risk, the calls that would be made."""
     for change in preview.changes:
         yield f"  {change.sign:<3} {change.field}: {plain(change.before) or '–'} → {plain(change.after) or '–'}"
     if not preview.changes:
@@ -46,12 +56,19 @@ def proposal_lines(proposal: Proposal, decision: Decision) -> Iterator[str]:
         f" · risk {preview.risk_before} → {preview.risk_after}"
         f" · {'reversible' if preview.reversible else 'not reversible'}"
     )
+    if preview.calls:
+        calls = Counter(preview.calls)
+        yield "  calls   " + ", ".join(f"{call}" + (f" × {n}" if n > 1 else "") for call, n in calls.items())
     for warning in preview.warnings:
         yield f"  !       {plain(warning)}"
-    yield f"  policy  {decision.verdict.upper()}  {plain(decision.policy or 'no policy')} ({decision.mode})"
-    for reason in decision.reasons:
-        yield f"          {plain(reason)}"
-    yield f"  bound   state {preview.state_fingerprint[:12]} · policy {decision.policy_digest[:12]}"
+
+
+def _aftercare_lines(care: Aftercare | None) -> Iterator[str]:
+    if care is not None and care.verify_seconds is not None:
+        then = "set back" if care.on_fail == "rollback" else "told to a person"
+        yield f"  watch   {care.verify_seconds / 60:g} min after it is applied; {then} when that fails"
+    if care is not None and care.undoes is not None:
+        yield f"  undoes  {plain(care.undoes)}"
 
 
 def _money_lines(before: HourlyCost, after: HourlyCost) -> Iterator[str]:
@@ -64,7 +81,12 @@ def _money_lines(before: HourlyCost, after: HourlyCost) -> Iterator[str]:
 
 def outcome_line(outcome: Outcome) -> str:
     ids = f" · AWS request {', '.join(outcome.request_ids)}" if outcome.request_ids else ""
-    return f"{outcome.status}: {plain(outcome.message)}{ids}"
+    lost = "".join(
+        f"\n  - {plain(item.item)}: did not happen: {plain(f'{item.code} {item.message}'.strip()) or 'not seen'}"
+        for item in outcome.items
+        if not item.ok
+    )
+    return f"{outcome.status}: {plain(outcome.message)}{ids}{lost}"
 
 
 def inventory_table(inventory: Inventory) -> str:

@@ -12,6 +12,7 @@ from policies.clauses.ground import (
     ProtectedInstances,
     ProtectedTags,
     ScaleInProtection,
+    TagsOfTheLaw,
     Target,
 )
 from policies.clauses.mode import (
@@ -49,7 +50,8 @@ from policies.clauses.shape import (
 )
 
 CLAUSES: tuple[type[Clause], ...] = (
-    KillSwitch, AuditChain, Target, Accounts, ProtectedTags, ProtectedInstances, ScaleInProtection, Never, Freeze,
+    KillSwitch, AuditChain, Target, Accounts, ProtectedTags, ProtectedInstances, ScaleInProtection, Never, TagsOfTheLaw,
+    Freeze,
     AddedCostBudget, ToolCostBudget, SpendBudget, MaxActions, MaxInstancesReplaced, MaxConcurrentFleets, Cooldown,
     Observe, Approve, Autonomous, InWindow, Unexpired, Earned, Halt, When,
     OnDemandBase, OnDemandPercent, OnDemandInstances, DesiredCapacity, SpotFloor,
@@ -65,6 +67,7 @@ __all__ = [
     "MaxConcurrentFleets", "MaxInstancesReplaced", "MaxPoolShare", "MaxPrice", "MaxPriceAge", "MaxReplaced", "MaxRisk",
     "MinInstanceTypes", "MinNetSaving", "MinPlacementScore", "MinZones", "Never", "Observe", "OnDemandBase",
     "OnDemandInstances", "OnDemandPercent", "OnlyAdds", "ProtectedInstances", "ProtectedTags", "ScaleInProtection",
-    "SharedContext", "SpendBudget", "SpotFloor", "Step", "StrategyValue", "Target", "ToolCostBudget", "TypeNames",
+    "SharedContext", "SpendBudget", "SpotFloor", "Step", "StrategyValue", "TagsOfTheLaw", "Target", "ToolCostBudget",
+    "TypeNames",
     "Unexpired", "VerifiedLater", "When", "Word", "missing",
 ]  # fmt: skip

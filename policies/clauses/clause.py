@@ -5,13 +5,17 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from policies.records import Facts, Verdict
-from tools.records import Action
+from tools.records import ACTION_KINDS, Action
 
 Word = tuple[Verdict, str]
 """a verdict and why; a clause that has nothing against an action says None"""
 
-EVERY_ACTION = frozenset({"change-fleet", "replace-instances", "request-checkpoint", "restore-checkpoint"})
+EVERY_ACTION = frozenset(kind.model_fields["kind"].default for kind in ACTION_KINDS)
 CHANGE = frozenset({"change-fleet"})
+MOVES = CHANGE | {"operate-instances", "start-instance-refresh", "create-fleet", "delete-fleet", "run-instances"}
+"""kinds that launch or end instances because somebody chose so: what they cost and leave behind is judged"""
+ENDS = MOVES | {"replace-instances"}
+"""kinds by which a running instance may end"""
 EVERYBODY = frozenset({"person", "agent", "reflex"})
 CHOSEN = frozenset({"person", "agent"})
 """actions that somebody chose to do; the reflex answers a notice"""

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
 
-from policies.clauses.clause import CHOSEN, EVERYBODY, Clause, Example, Word, missing
+from policies.clauses.clause import CHOSEN, ENDS, EVERY_ACTION, EVERYBODY, Clause, Example, Word, missing
 from policies.parts import AccountRule, ProtectedTag, Window
-from policies.records import Facts
+from policies.records import RESOURCES, Facts
 from policies.windows import opening
-from tools.records import Action
+from tools.records import Action, DeleteFleet, OperateInstances, SetTags
 
+_EC2_FLEET = {"kind": "ec2-fleet", "fleet_id": "fleet-1", "account_id": "123456789012", "region": "us-east-1"}
+_DELETE = {"kind": "delete-fleet", "fleet": _EC2_FLEET}
 _ACCOUNT = AccountRule(id="123456789012", regions=("us-east-1",), write_role="current")
 _WRITER = _ACCOUNT.model_copy(update={"write_role": "arn:aws:iam::123456789012:role/spotwarden-write"})
 _AS_WRITER = "arn:aws:sts::123456789012:assumed-role/spotwarden-write/session"
@@ -79,7 +81,7 @@ class Target(Clause):
             return missing("fleet")
         if facts.resource is None:
             return missing("resource")
-        if facts.resource[4:] != ref.kind:
+        if facts.resource != RESOURCES[ref.kind]:
             return "deny", f"the facts are about an {facts.resource}, the action changes an {ref.kind}"
         if ref.kind == "asg" and facts.fleet not in (ref.fleet_id, ref.label):
             return "deny", f"the facts are about fleet {facts.fleet!r}, the action changes {ref.fleet_id!r}"
@@ -176,7 +178,7 @@ class ProtectedInstances(Clause):
     """Named instances are never touched."""
 
     key = "protect.instance_ids"
-    actions = frozenset({"change-fleet", "replace-instances"})
+    actions = EVERY_ACTION - {"request-checkpoint", "restore-checkpoint"}
     examples = (
         Example({"ids": ("i-00000001",)}, {"instance_ids": ()}, None),
         Example({"ids": ("i-00000001",)}, {"instance_ids": ("i-00000001",)}, "deny"),
@@ -201,7 +203,7 @@ class ScaleInProtection(Clause):
     """AWS's own scale-in protection of an instance."""
 
     key = "protect.scale_in_protected"
-    actions = frozenset({"change-fleet", "replace-instances"})
+    actions = ENDS
     examples = (
         Example({"answer": "respect"}, {"scale_in_protected": 0}, None),
         Example({"answer": "respect"}, {"scale_in_protected": 1}, "deny"),
@@ -232,6 +234,18 @@ class Never(Clause):
     examples = (
         Example({"words": ("delete-asg",)}, {}, None),
         Example({"words": ("set-purchase-mix",)}, {}, "deny"),
+        Example(
+            {"words": ("terminate-outside-asg",)},
+            {},
+            "deny",
+            {**_DELETE, "terminate_instances": True},
+        ),
+        Example(
+            {"words": ("terminate-outside-asg",)},
+            {},
+            None,
+            {**_DELETE, "terminate_instances": False},
+        ),
     )
 
     def __init__(self, words: tuple[str, ...]) -> None:
@@ -241,8 +255,45 @@ class Never(Clause):
         return "is none of " + ", ".join(sorted(self.words))
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
-        never = self.words.intersection(action.types)
+        never = self.words.intersection((*action.types, *_also(action)))
         return ("deny", f"{min(never)} is never done") if never else None
+
+
+def _also(action: Action) -> tuple[str, ...]:
+    """What an action amounts to besides its own words."""
+    ends = isinstance(action, OperateInstances) and action.operation == "terminate"
+    ends = ends or (isinstance(action, DeleteFleet) and action.terminate_instances)
+    return ("terminate-outside-asg",) if ends and action.fleet.kind != "asg" else ()
+
+
+class TagsOfTheLaw(Clause):
+    """Tags that this document goes by are changed by people, who are asked: a tag can bring a fleet under a milder
+    policy.
+    """
+
+    key = "tags"
+    actions = frozenset({"set-tags"})
+    examples = (
+        Example({"keys": frozenset({"workload"})}, {}, None, {"kind": "set-tags", "remove": ("colour",)}),
+        Example({"keys": frozenset({"workload"})}, {}, "deny", {"kind": "set-tags", "remove": ("workload",)}),
+        Example(
+            {"keys": frozenset({"workload"})}, {"actor": "person"}, "ask", {"kind": "set-tags", "remove": ("workload",)}
+        ),
+    )
+
+    def __init__(self, keys: frozenset[str]) -> None:
+        self.keys = keys
+
+    def holds(self) -> str:
+        return "changes no tag that this document goes by (" + ", ".join(sorted(self.keys)) + ")"
+
+    def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
+        if not isinstance(action, SetTags):
+            return None
+        ours = self.keys.intersection((*(t.key for t in action.tags), *action.remove))
+        if not ours:
+            return None
+        return "ask" if facts.actor == "person" else "deny", f"policies go by the tag {min(ours)}"
 
 
 class Freeze(Clause):

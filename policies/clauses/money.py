@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from policies.clauses.clause import CHANGE, CHOSEN, Clause, Example, Word, missing
+from policies.clauses.clause import CHOSEN, MOVES, Clause, Example, Word, missing
 from policies.parts import Budget
 from policies.records import Facts, Reservation, Verdict
 from policies.rules import AddedCost, NetSaving
@@ -51,7 +51,7 @@ class BudgetClause(Clause):
 class AddedCostBudget(BudgetClause):
     """What actions add, summed: each adds its rate over the period, so +$2 a day counts 2 in a budget per day."""
 
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"budget": _EXTRA}, {"added_cost_usd_per_day": "10", "use": {"added_cost_usd": {"extra": "40"}}}, None),
         Example(
@@ -118,7 +118,7 @@ class ToolCostBudget(BudgetClause):
 class SpendBudget(BudgetClause):
     """What the account spends in the period; one more day of the action's added cost must still fit."""
 
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"budget": _MONTH}, {"use": {"effective_cost_usd": {"month": "41000"}}}, None),
         Example({"budget": _MONTH}, {"use": {"effective_cost_usd": {"month": "42000"}}}, "deny"),
@@ -153,7 +153,7 @@ class MaxPrice(Limit):
     """A bid in USD an instance-hour. No action sets one, and no fact tells one: it asks."""
 
     key = "limits.max_price"
-    actions = CHANGE
+    actions = MOVES
     examples = (Example({"otherwise": "deny", "usd": Decimal("0.5")}, {}, "ask"),)
 
     def __init__(self, otherwise: Verdict, usd: Decimal) -> None:
@@ -171,7 +171,7 @@ class MinNetSaving(Limit):
     """What the action must save, on the basis that the document names, after what it says to take off."""
 
     key = "limits.min_net_saving"
-    actions = CHANGE
+    actions = MOVES
     _one = NetSaving(amount=Decimal(1), per="day", basis="contracted", after=("commitment_waste",))
     _told = {"net_saving_basis": "contracted", "net_saving_after": ("commitment_waste",)}
     examples = (
@@ -210,7 +210,7 @@ class MaxAddedCost(Limit):
     """What one action may add."""
 
     key = "limits.max_added_cost"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"otherwise": "ask", "cost": AddedCost(amount=Decimal(2))}, {"added_cost_usd_per_day": "2"}, None),
         Example({"otherwise": "ask", "cost": AddedCost(amount=Decimal(2))}, {"added_cost_usd_per_day": "2.5"}, "ask"),

@@ -4,7 +4,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from policies.clauses.clause import CHANGE, Clause, Example, Word, missing
+from policies.clauses.clause import MOVES, Clause, Example, Word, missing
 from policies.clauses.money import Limit
 from policies.records import Facts, Verdict
 from policies.rules import RISK_ORDER, Bounds
@@ -36,7 +36,7 @@ def _between(bounds: Bounds) -> str:
 class Shape(Clause):
     """A bound on one number of the fleet after the change."""
 
-    actions = CHANGE
+    actions = MOVES
     what: ClassVar[str]
 
     def __init__(self, bounds: Bounds) -> None:
@@ -126,7 +126,7 @@ class SpotFloor(Clause):
     """At least this much of the desired capacity on spot, so that a saving is not given away."""
 
     key = "capacity.spot_floor_percent"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"percent": 50.0}, {"desired_capacity_after": 10, "on_demand_instances_after": 5}, None),
         Example({"percent": 50.0}, {"desired_capacity_after": 10, "on_demand_instances_after": 6}, "deny"),
@@ -158,7 +158,7 @@ class MinInstanceTypes(Clause):
     """Many types are many pools."""
 
     key = "diversification.min_instance_types"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"count": 2}, {"mix_after": _MIX}, None),
         Example({"count": 3}, {"mix_after": _MIX}, "deny"),
@@ -183,7 +183,7 @@ class MinZones(Clause):
     """Several zones are several markets."""
 
     key = "diversification.min_azs"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"count": 3}, {"zones": 3}, None),
         Example({"count": 3}, {"zones": 2}, "deny"),
@@ -207,7 +207,7 @@ class MaxPoolShare(Clause):
     """No pool holds more than this: what one interruption wave can take."""
 
     key = "diversification.max_share_per_pool_percent"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"percent": 40.0}, {"largest_pool_share_after": 0.4}, None),
         Example({"percent": 40.0}, {"largest_pool_share_after": 0.41}, "deny"),
@@ -235,7 +235,7 @@ class MinPlacementScore(Limit):
     """AWS's own guess that a request will be filled, 1 to 10."""
 
     key = "limits.min_placement_score"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"otherwise": "ask", "score": 5}, {"placement_score": 5}, None),
         Example({"otherwise": "ask", "score": 5}, {"placement_score": 4}, "ask"),
@@ -261,7 +261,7 @@ class MaxRisk(Limit):
     """The risk class of the fleet after the change; an unknown one is a missing fact."""
 
     key = "limits.max_risk"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"otherwise": "deny", "level": "medium"}, {"risk_after": "medium"}, None),
         Example({"otherwise": "deny", "level": "medium"}, {"risk_after": "high"}, "deny"),
@@ -291,7 +291,7 @@ class MaxPriceAge(Limit):
     """How old the oldest price behind the numbers may be."""
 
     key = "limits.max_price_age"
-    actions = CHANGE
+    actions = MOVES
     examples = (
         Example({"otherwise": "deny", "age": "2h"}, {"price_age_seconds": 7200.0}, None),
         Example({"otherwise": "deny", "age": "2h"}, {"price_age_seconds": 7201.0}, "deny"),

@@ -161,7 +161,8 @@ def facts(**changes: Any) -> Facts:
 
 
 def action(**changes: Any) -> Action:
-    return ACTION.validate_python({"kind": "change-fleet", "fleet": REF, "on_demand_base_capacity": 2, **changes})
+    wanted = {"on_demand_base_capacity": 2} if changes.get("kind", "change-fleet") == "change-fleet" else {}
+    return ACTION.validate_python({"kind": "change-fleet", "fleet": REF, **wanted, **changes})
 
 
 def policy(body: str, *, head: str = "") -> Policy:

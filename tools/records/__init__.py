@@ -1,6 +1,16 @@
 """The frozen nouns. A noun lives on the lowest floor that speaks it."""
 
-from tools.records.actions import ACTION, ACTION_TYPES, Action, Intent, ItemOutcome, Outcome, OutcomeStatus, Permit
+from tools.records.actions import (
+    ACTION,
+    ACTION_KINDS,
+    ACTION_TYPES,
+    Action,
+    Intent,
+    ItemOutcome,
+    Outcome,
+    OutcomeStatus,
+    Permit,
+)
 from tools.records.base import Money, Name, Record, Share, UtcTime, canonical_json, digest_of, utc_text
 from tools.records.changes import (
     CHANGE_TYPES,
@@ -97,6 +107,7 @@ from tools.records.risk import (
 
 __all__ = [
     "ACTION",
+    "ACTION_KINDS",
     "ACTION_TYPES",
     "CHANGE_TYPES",
     "LINUX",

@@ -1,6 +1,6 @@
 """Nouns of doing: an action of any kind, the permit to do it once, the intent, what became of it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -12,6 +12,7 @@ from tools.records.changes import (
     CreateFleet,
     CreateTemplateVersion,
     DeleteFleet,
+    FleetAction,
     StartInstanceRefresh,
 )
 from tools.records.operations import (
@@ -46,6 +47,9 @@ Action = Annotated[
     Field(discriminator="kind"),
 ]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
+
+ACTION_KINDS: tuple[type[FleetAction], ...] = get_args(get_args(Action)[0])
+"""the nouns themselves"""
 
 ACTION_TYPES: tuple[str, ...] = (
     *dict.fromkeys(CHANGE_TYPES.values()),

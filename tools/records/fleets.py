@@ -11,6 +11,7 @@ from tools.records.market import CapacityPool, RiskLevel
 
 InstanceTypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=60)]
 FleetKind = Literal["asg", "ec2-fleet", "spot-fleet", "instance"]
+FleetType = Literal["maintain", "request", "instant"]
 OnDemandAllocationStrategy = Literal["prioritized", "lowest-price"]
 SpotAllocationStrategy = Literal[
     "price-capacity-optimized",
@@ -144,6 +145,8 @@ class Fleet(Record):
     """ARNs that its instances are registered with"""
     new_instances_protected: bool = False
     deletion_protected: bool = False
+    fleet_type: FleetType | None = None
+    """of an EC2 Fleet or a Spot Fleet request: maintain keeps its size, request and instant launch once"""
     as_of: UtcTime
     source: Name
 
@@ -240,7 +243,9 @@ class FleetSummary(Record):
 class Inventory(Record):
     fleets: tuple[FleetSummary, ...]
     usd_per_hour: Money | None
-    """None when any fleet's cost is unknown"""
+    """of the account with its unused commitment, or of the fleets that match; None when any fleet's cost is unknown"""
+    matching: str | None = None
+    """what the fleets were narrowed to; None = every fleet of the account"""
     as_of: UtcTime
     source: Name
 

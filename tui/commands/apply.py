@@ -61,7 +61,7 @@ def _is_file(plan: str) -> bool:
 
 def _find(house: "House", plan: str) -> "SavedProposal":
     from tools.errors import Denied, StalePlan
-    from tui.commands.plan import read_plan
+    from tui.commands.plan_file import read_plan
 
     if not _is_file(plan):
         saved = house.journal.proposal(plan)

@@ -1,158 +1,181 @@
 """`spotwarden plan`: preview a change, judge it, save it. Nothing is changed."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tui.config import settings_of
-from tui.output import json_text
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from agent.journal.records import SavedProposal
-    from policies.records import Decision, Proposal
+    from tools.records import Action
+    from tui.opening import House
 
 app = typer.Typer(rich_markup_mode=None)
-PLAN_VERSION = 1
-MAX_PLAN_BYTES = 16 * 1024 * 1024
-_WAY_OUT = "name a file that `spotwarden plan -o FILE` wrote"
+EXIT_CHANGES, EXIT_DENIED = 2, 3
 _OPTIONS = {
-    "fleet": "FLEET",
     "on_demand_base_capacity": "--on-demand-base",
     "on_demand_percentage_above_base": "--on-demand-percentage",
+    "on_demand_allocation_strategy": "--on-demand-strategy",
     "spot_allocation_strategy": "--strategy",
     "instance_types": "--types",
+    "weights": "--weights",
+    "instance_requirements": "--vcpus, --memory-mib",
     "desired_capacity": "--desired",
+    "min_size": "--min-size",
+    "max_size": "--max-size",
+    "capacity_rebalance": "--capacity-rebalance",
+    "new_instances_protected": "--protect-new",
+    "launch_template_version": "--template-version",
 }
-EXIT_CHANGES, EXIT_DENIED = 2, 3
 
 
 @app.command()
 def plan(
     ctx: typer.Context,
-    fleet: Annotated[str, typer.Argument(help="fleet to change")],
+    fleet: Annotated[str, typer.Argument(help="fleet or i-… to change; the new name for create-fleet and run")],
     on_demand_base: Annotated[int | None, typer.Option(help="on-demand base capacity")] = None,
     on_demand_percentage: Annotated[int | None, typer.Option(help="on-demand percentage above the base")] = None,
     strategy: Annotated[str | None, typer.Option(help="spot allocation strategy")] = None,
+    on_demand_strategy: Annotated[str | None, typer.Option(help="prioritized or lowest-price")] = None,
     types: Annotated[str | None, typer.Option(help="all instance types after the change, with commas")] = None,
+    weights: Annotated[str | None, typer.Option(help="a weight for each of --types, with commas")] = None,
+    vcpus: Annotated[str | None, typer.Option(help="types by attributes: 4-8, or 4- for no upper bound")] = None,
+    memory_mib: Annotated[str | None, typer.Option(help="types by attributes: 16384-32768")] = None,
     desired: Annotated[int | None, typer.Option(help="desired capacity")] = None,
+    min_size: Annotated[int | None, typer.Option(help="smallest size of the group")] = None,
+    max_size: Annotated[int | None, typer.Option(help="largest size of the group")] = None,
+    capacity_rebalance: Annotated[
+        bool | None, typer.Option("--capacity-rebalance/--no-capacity-rebalance", help="replace on recommendations")
+    ] = None,
+    protect_new: Annotated[
+        bool | None, typer.Option("--protect-new/--no-protect-new", help="new instances, from scale-in")
+    ] = None,
+    template_version: Annotated[int | None, typer.Option(help="launch template version, a number")] = None,
+    do: Annotated[
+        str | None,
+        typer.Option(
+            help="an operation instead: stop, hibernate, start, terminate, enter-standby, exit-standby,"
+            " protect-from-scale-in, unprotect-from-scale-in, start-instance-refresh, cancel-instance-refresh,"
+            " create-fleet, delete-fleet, run, new-template-version, deregister, register, keep-volumes,"
+            " delete-volumes, snapshot, tag"
+        ),
+    ] = None,
+    instances: Annotated[str | None, typer.Option(help="ids, with commas")] = None,
+    lower_desired: Annotated[bool, typer.Option("--lower-desired", help="launch nothing in their place")] = False,
+    terminate: Annotated[bool, typer.Option("--terminate", help="delete-fleet: its instances too")] = False,
+    min_healthy: Annotated[int | None, typer.Option(help="refresh: percent in service at any time (90)")] = None,
+    warmup_seconds: Annotated[int | None, typer.Option(help="refresh: until a new instance counts (300)")] = None,
+    every_instance: Annotated[bool, typer.Option("--every-instance", help="refresh: also those that match")] = False,
+    template: Annotated[str | None, typer.Option(help="lt-…, or lt-…:VERSION")] = None,
+    subnets: Annotated[str | None, typer.Option(help="subnet ids, with commas")] = None,
+    fleet_type: Annotated[str | None, typer.Option(help="maintain, instant or request")] = None,
+    count: Annotated[int | None, typer.Option(help="run: how many")] = None,
+    buy: Annotated[str | None, typer.Option(help="run: spot or on-demand")] = None,
+    image: Annotated[str | None, typer.Option(help="new-template-version: ami-…")] = None,
+    target_group: Annotated[str | None, typer.Option(help="deregister, register: its ARN")] = None,
+    devices: Annotated[str | None, typer.Option(help="volumes: device names, with commas; without: all")] = None,
+    no_boot: Annotated[bool, typer.Option("--no-boot", help="snapshot: all but the root volume")] = False,
+    tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, repeatable")] = None,
+    untag: Annotated[list[str] | None, typer.Option(help="KEY, repeatable")] = None,
+    step: Annotated[str | None, typer.Option(help="go only so far now, such as 10% of desired capacity")] = None,
+    verify: Annotated[str | None, typer.Option(help="watch it so long after it is applied, such as 20m")] = None,
+    rollback_on_fail: Annotated[
+        bool, typer.Option("--rollback-on-fail", help="set it back when the watch fails (20m unless --verify)")
+    ] = False,
     why: Annotated[str, typer.Option(help="your reason, kept in the audit log")] = "asked for on the command line",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="save the plan for `apply`")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="ask AWS too, where it has one; saves nothing")] = False,
     detailed_exitcode: Annotated[bool, typer.Option(help="exit 2 when there is something to change")] = False,
 ) -> None:
-    """Show what a change would do: diff, instances AWS replaces, dollars on three bases, risk, the policy's verdict."""
-    from tools.fleets.change import change_fleet
+    """Show what a change would do: diff, instances AWS replaces, dollars on three bases, risk, the policy's verdict.
+
+    spotwarden plan ml-train --on-demand-base 2 --step 10% -o plan.json; spotwarden apply plan.json
+    spotwarden plan web-canary --do enter-standby --instances i-0123456789abcdef0 --lower-desired
+    """
+    from tools.errors import UsageError
     from tui.opening import open_house
     from tui.output import emit, say
+    from tui.plan_words import aftercare_from, settings_from, step_percent, typed_from
     from tui.render import proposal_lines, saved_json
 
     settings = settings_of(ctx)
-    arguments = _arguments(
-        {
-            "fleet": fleet,
-            "on_demand_base_capacity": on_demand_base,
-            "on_demand_percentage_above_base": on_demand_percentage,
-            "spot_allocation_strategy": strategy,
-            "instance_types": None if types is None else [t.strip() for t in types.split(",")],
-            "desired_capacity": desired,
-        }
-    )
+    options = dict(ctx.params)
+    percent, aftercare = step_percent(step), aftercare_from(verify, rollback=rollback_on_fail)
+    if do is None and (tag or untag):
+        do = "tag"
     with open_house(settings) as house:
-        action: Any = change_fleet.call(house.desk, arguments)
-        saved = house.actuation.propose(action, by=house.person, actor="person", rationale=why)
+        if do is not None:
+            if percent is not None:
+                raise UsageError("--step is for settings, not for --do", hint="name fewer --instances at a time")
+            action = _operation(house, fleet, do, typed_from(options))
+            steps = 1
+        else:
+            action, steps = _change(house, fleet, settings_from(options), percent)
+        answer = house.account.writer.try_out(action) if dry_run else ""
+        if dry_run:
+            _tell_dry_run(settings, house, action, answer)
+            return
+        saved = house.actuation.propose(action, by=house.person, actor="person", rationale=why, aftercare=aftercare)
+    if steps > 1:
+        say(settings, f"step 1 of {steps}: apply it, then plan the same again for the next step")
     if out is not None:
+        from tui.commands.plan_file import write_plan
+
         write_plan(out, saved)
         say(settings, f"saved to {out}: spotwarden apply {out}")
-    emit(settings, saved_json(saved), lambda: print("\n".join(proposal_lines(saved.proposal, saved.decision))))
+    document = saved_json(saved) | {"steps": steps}
+    emit(settings, document, lambda: print("\n".join(proposal_lines(saved.proposal, saved.decision))))
     if saved.decision.verdict == "deny":
         raise typer.Exit(EXIT_DENIED)
     if detailed_exitcode and saved.proposal.preview.changes:
         raise typer.Exit(EXIT_CHANGES)
 
 
-def _arguments(given: dict[str, Any]) -> "BaseModel":
-    """Raises  UsageError: names the option as it was typed, and what was seen"""
+def _operation(house: "House", fleet: str, operation: str, typed: Any) -> "Action":
+    from tools.fleets.draw_up import draw_up
+
+    return draw_up(house.desk.reader, fleet, operation, typed)
+
+
+def _change(house: "House", name: str, wanted: dict[str, Any], percent: int | None) -> "tuple[Action, int]":
+    """The change, or its first step, and how many steps there are.
+
+    Raises  UsageError: names the option as it was typed, and what was seen
+    """
     from pydantic import ValidationError
 
     from tools.errors import UsageError
-    from tools.fleets.change import change_fleet
+    from tools.fleets.effects import effect_of
+    from tools.fleets.find import find_fleet
+    from tools.fleets.preview import check_offered
+    from tools.fleets.steps import first_step
+    from tools.records import ChangeFleet
 
+    found = find_fleet(house.desk.reader, name)
     try:
-        return change_fleet.arguments.model_validate(given)
+        action = ChangeFleet.model_validate({"fleet": found.ref, **wanted})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        option, said = _OPTIONS[str(first["loc"][0])], first["msg"].replace("Input should be", "must be")
-        raise UsageError(f"{option} {first['input']!r}: {said}", hint="spotwarden plan --help") from None
-
-
-def write_plan(path: Path, saved: "SavedProposal") -> None:
-    """One JSON file: the proposal as judged, and its digest, which the journal knows too.
-
-    Raises  DataError: it cannot be written; the proposal is kept in the journal all the same
-    """
-    from tools.errors import DataError
-
-    document = {
-        "spotwarden_plan": PLAN_VERSION,
-        "proposal_id": saved.proposal.proposal_id,
-        "digest": saved.proposal.digest,
-        "proposal": saved.proposal.model_dump(mode="json"),
-        "decision": saved.decision.model_dump(mode="json"),
-    }
-    try:
-        path.write_text(json_text(document) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{path}: the plan cannot be written: {error.strerror}",
-            hint=f"the proposal is kept: spotwarden apply {saved.proposal.proposal_id}, or plan again with another -o",
+        said = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        option = _OPTIONS.get(str(first["loc"][0])) if first["loc"] else None
+        raise UsageError(
+            f"{option} {first['input']!r}: {said}" if option else said, hint="spotwarden plan --help"
         ) from None
+    effect_of(action).check(action, found)
+    check_offered(house.desk.reader, action, found)
+    return first_step(action, found, percent) if percent is not None else (action, 1)
 
 
-def read_plan(path: Path) -> tuple["Proposal", "Decision"]:
-    """The proposal and the decision that the file shows.
+def _tell_dry_run(settings: Any, house: "House", action: "Action", answer: str) -> None:
+    """What would happen, by our own preview and by AWS's DryRun; nothing is written down."""
+    from tools.fleets.effects import effect_of
+    from tools.fleets.preview import draw_preview
+    from tui.output import emit
+    from tui.render import preview_lines
 
-    Raises  DataError: not a plan of this version; StalePlan: edited since it was saved
-    """
-    from pydantic import ValidationError
-
-    from policies.records import Decision, Proposal
-    from tools.errors import DataError, StalePlan
-
-    document = _read_document(path)
-    if document["spotwarden_plan"] != PLAN_VERSION:
-        seen = str(document["spotwarden_plan"])[:40]
-        raise DataError(f"{path}: plan of version {seen}, this is version {PLAN_VERSION}", hint="plan again")
-    try:
-        proposal = Proposal.model_validate_json(json.dumps(document.get("proposal")))
-        decision = Decision.model_validate_json(json.dumps(document.get("decision")))
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, (error.title.lower(), *first["loc"])))
-        raise DataError(f"{path}: not a plan: {where}: {first['msg']}", hint=_WAY_OUT) from None
-    if document.get("digest") != proposal.digest or document.get("proposal_id") != proposal.proposal_id:
-        raise StalePlan(f"{path}: edited since it was saved", hint="plan again with the values you want")
-    return proposal, decision
-
-
-def _read_document(path: Path) -> dict[str, Any]:
-    """Raises  DataError: no JSON object with a plan's mark"""
-    from tools.errors import DataError
-
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_PLAN_BYTES + 1)
-        if len(raw) > MAX_PLAN_BYTES:
-            raise DataError(f"{path}: more than {MAX_PLAN_BYTES:,} bytes: not a plan", hint=_WAY_OUT)
-        document = json.loads(raw.decode("utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}", hint=_WAY_OUT) from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not a plan: not UTF-8 text", hint=_WAY_OUT) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a plan: not JSON: {error}", hint=_WAY_OUT) from None
-    if not isinstance(document, dict) or "spotwarden_plan" not in document:
-        raise DataError(f"{path}: not a plan: JSON without the key spotwarden_plan", hint=_WAY_OUT)
-    return document
+    fleet = effect_of(action).subject(house.desk.reader, action)
+    seen = draw_preview(house.desk.reader, house.clock, action, fleet)
+    told = answer or "AWS has no DryRun for this call: only our own preview"
+    document = {"preview": seen.model_dump(mode="json"), "aws_dry_run": answer or None}
+    emit(settings, document, lambda: print("\n".join([*preview_lines(seen), told])))

@@ -81,6 +81,7 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
             holder=house.daemon_name(),
             archive=house.archive,
             monitoring=house.monitoring,
+            steady=house.steady,
         )
         if once:
             try:
@@ -155,6 +156,8 @@ def _round_lines(report: "Round") -> Iterator[str]:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
         waits = f"  → spotwarden approve {step.proposal_id}" if step.verdict == "ask" else ""
         yield f"  {plain(step.fleet)}: {step.action}: {step.verdict.upper()}: {told}{waits}"
+    for left in report.held:
+        yield f"  {plain(left.fleet)}: left as it is: {plain(left.held.why)}"
 
 
 def _notice_lines(report: "ReflexReport") -> Iterator[str]:
