@@ -17,10 +17,11 @@ from agent.comparing import check_price, found, item_status, same_wish
 from agent.facts import Actor, drift, gather
 from agent.journal.journal import Journal
 from agent.journal.records import Lease, OpenIntent, SavedProposal
+from agent.verifying import aftercare_for, arm
 from policies.authorize import authorize
 from policies.document import Policy
 from policies.engine import decide
-from policies.records import Approval, Decision, Proposal
+from policies.records import Aftercare, Approval, Decision, Proposal
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
 from tools.errors import AuditBroken, CloudError, Denied, Halted, NotFound, OutcomeUnknown, StalePlan
 from tools.fleets.effects import effect_of
@@ -61,14 +62,19 @@ class Actuation:
     ask_first: bool = False
     """True: what the policy would allow alone is asked all the same (`chat --mode approve`)"""
 
-    def propose(self, action: Action, *, by: str, actor: Actor, rationale: str) -> SavedProposal:
+    def propose(
+        self, action: Action, *, by: str, actor: Actor, rationale: str, aftercare: Aftercare | None = None
+    ) -> SavedProposal:
         """Read the fleet, compute what the action would do, judge it, write both down. Nothing is changed.
 
+        aftercare  how it shall be looked after once it is made; the policy may want more
         Raises  Denied: too many proposals wait already (never for the reflex); PolicyError; CloudErrors
         """
         fleet = effect_of(action).subject(self.reader, action)
         waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
-        proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale)
+        proposal, decision = self._judge(
+            action, fleet, by=by, actor=actor, rationale=rationale, aftercare=aftercare
+        )
         same = next((p for p in waiting if same_wish(p, proposal, decision)), None)
         if same is not None:  # asked for twice on the same state, it waits once
             return same
@@ -160,7 +166,14 @@ class Actuation:
     # judging
 
     def _judge(
-        self, action: Action, fleet: Fleet, *, by: str, actor: Actor, rationale: str
+        self,
+        action: Action,
+        fleet: Fleet,
+        *,
+        by: str,
+        actor: Actor,
+        rationale: str,
+        aftercare: Aftercare | None = None,
     ) -> tuple[Proposal, Decision]:
         now, policy = self.clock.now(), self.policy()
         seen = effect_of(action).seen(self.reader, action, fleet)
@@ -178,6 +191,7 @@ class Actuation:
             audit_verified=self.audit_verified(),
             now=now,
         )
+        decision = decide(action, facts, policy, now=now)
         proposal = Proposal(
             proposal_id=f"p-{digest_of([action, seen, now, by, self.journal.head().count])[:10]}",
             action=action,
@@ -187,9 +201,9 @@ class Actuation:
             preview=preview,
             state_seen=seen,
             facts=facts,
+            aftercare=aftercare_for(policy, decision, action, aftercare),
             created_at=now,
         )
-        decision = decide(action, facts, policy, now=now)
         if self.ask_first and decision.verdict == "allow" and actor != "reflex":
             reasons = (*decision.reasons, "this session asks before every change (--mode approve)")
             decision = decision.with_(verdict="ask", reasons=reasons)
@@ -229,6 +243,7 @@ class Actuation:
         self, saved: SavedProposal, permit: Permit, decision: Decision, fleet: Fleet, *, by: str
     ) -> Intent:
         proposal = saved.proposal
+        arm(self.journal, self.reader, self.clock, proposal, fleet, proposal.aftercare)
         expect, want = effect_of(permit.action).expect_and_want(self.reader, permit.action, fleet)
         intent_id = f"i-{digest_of([proposal.digest, permit.permit_id])[:16]}"
         token = base64.b32encode(hashlib.sha256(intent_id.encode()).digest()).decode().rstrip("=")
@@ -282,9 +297,10 @@ class Actuation:
         """The last word before the call, and the moment until which the call may leave: whoever finds the intent open
         waits longer than that, so a sender that slept meanwhile cannot send what was closed behind its back.
         """
-        now = self.clock.now()
-        self.journal.mark_sending(intent.intent_id, lease=self.lease(), at=now, actor=by)
-        return intent.with_(send_by=now + effect_of(intent.permit.action).horizon / 3)
+        now, lease = self.clock.now(), self.lease()
+        self.journal.mark_sending(intent.intent_id, lease=lease, at=now, actor=by)
+        until = now + effect_of(intent.permit.action).horizon / 3
+        return intent.with_(send_by=until if lease is None else min(until, lease.expires_at))
 
     def _check_running(self) -> None:
         if self.halted():

@@ -46,10 +46,9 @@ def preview_lines(preview: Preview) -> Iterator[str]:
         yield f"  {change.sign:<3} {change.field}: {plain(change.before) or '–'} → {plain(change.after) or '–'}"
     if not preview.changes:
         yield "  nothing to change: the fleet is already so"
-    replaced = len(preview.replaced_instances)
-    if replaced:
-        first = ", ".join(preview.replaced_instances[:4]) + (" …" if replaced > 4 else "")
-        yield f"  -/+ AWS will replace {replaced} of {preview.instances_total} instances: {first}"
+    if preview.replaced_instances:
+        first = ", ".join(preview.replaced_instances[:4]) + (" …" if len(preview.replaced_instances) > 4 else "")
+        yield f"  {preview.ends_sign:<3} {preview.ends_said}: {first}"
     yield from _money_lines(preview.cost_before, preview.cost_after)
     yield (
         f"  Δ       {usd(preview.added_cost_usd_per_day, sign=True)} a day (effective)"

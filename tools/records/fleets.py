@@ -298,3 +298,14 @@ class Preview(Record):
     """the oldest price used; None = none was known"""
     as_of: UtcTime
     source: Name
+
+    @property
+    def ends_sign(self) -> str:
+        return "-/+" if self.instances_launched else "-"
+
+    @property
+    def ends_said(self) -> str:
+        """How many instances end, and whether others come in their place."""
+        ends = len(self.replaced_instances)
+        word = "AWS will replace" if self.instances_launched else "AWS will end"
+        return f"{word} {ends} of {self.instances_total} instances"

@@ -1,7 +1,9 @@
-"""`spotwarden apply`: carry out a saved plan or a proposal, exactly once."""
+"""`spotwarden apply`: carry out a saved plan or a proposal, exactly once; watch what it did; set it back."""
 
+import time
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,37 +11,259 @@ from tui.config import Settings, is_terminal, settings_of
 
 if TYPE_CHECKING:
     from agent.journal.records import SavedProposal
+    from agent.journal.watches import WatchedChange
+    from policies.records import Aftercare
+    from tools.records import Outcome
     from tui.opening import House
 
 app = typer.Typer(rich_markup_mode=None)
+_VERIFY = "20m"
+"""where a rollback is asked for and no time is given"""
+_NAP_SECONDS = 0.5
+_TELL = timedelta(minutes=1)
+_MADE = frozenset({"done", "already"})
 
 
 @app.command()
 def apply(
     ctx: typer.Context,
-    plan: Annotated[str, typer.Argument(help="plan file, or the id of a proposal")],
+    plan: Annotated[str | None, typer.Argument(help="plan file, or the id of a proposal")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="approve it yourself; the policy still has its say")] = False,
+    verify: Annotated[str | None, typer.Option(help="watch the fleet afterwards, such as 20m, and wait")] = None,
+    rollback_on_fail: Annotated[
+        bool, typer.Option("--rollback-on-fail", help="watch it, and set it back when it does harm")
+    ] = False,
+    rollback: Annotated[str | None, typer.Option(help="set back the change of this proposal", metavar="ID")] = None,
+    watch: Annotated[str | None, typer.Option(help="go on watching the change of this proposal", metavar="ID")] = None,
 ) -> None:
     """Re-check and carry out a plan, once. A fleet that moved since is refused (exit 6) and nothing is called.
 
-    Started again after a crash it looks at what happened, and never sends the same change twice.
+    Started again after a crash it looks at what happened, and never sends the same change twice. A change that is
+    watched and fails is set back, or told: exit 1 either way.
     """
     from tui.opening import open_house
-    from tui.output import emit
-    from tui.render import outcome_line
 
     settings = settings_of(ctx)
+    _one_of(plan=plan, rollback=rollback, watch=watch)
+    wanted = _wanted(verify, rollback=rollback_on_fail, undoes=rollback)
     with open_house(settings) as house:
         tell_open(settings, house)
-        saved = _find(house, plan)
-        proposal_id = saved.proposal.proposal_id
-        if saved.status == "pending":
-            _approve(settings, house, saved, yes=yes)
-        outcome = house.actuation.act(proposal_id, by=house.person)
-        document = {"proposal_id": proposal_id, "outcome": outcome.model_dump(mode="json")}
-        emit(settings, document, lambda: print(outcome_line(outcome)))
-    if outcome.status not in {"done", "already"}:
-        raise typer.Exit(1)
+        if watch is not None:
+            code = _end(settings, house, watch, outcome=None, rollback_on_fail=rollback_on_fail)
+        else:
+            saved = _find(house, plan) if plan is not None else _undoing(house, rollback or "", wanted)
+            code = _carry_out(settings, house, saved, wanted, yes=yes)
+    if code:
+        raise typer.Exit(code)
+
+
+def _one_of(**named: str | None) -> None:
+    from tools.errors import UsageError
+
+    given = [n for n, value in named.items() if value is not None]
+    if len(given) != 1:
+        said = " and ".join("PLAN" if n == "plan" else f"--{n}" for n in given) or "nothing"
+        raise UsageError(
+            f"{said} was given to apply", hint="give one: a PLAN or proposal, --rollback ID, or --watch ID"
+        )
+
+
+def _wanted(verify: str | None, *, rollback: bool, undoes: str | None) -> "Aftercare | None":
+    """What the options ask for. Raises UsageError: no duration, or one that cannot be watched."""
+    from pydantic import ValidationError
+
+    from policies.records import Aftercare
+    from policies.units import duration_seconds
+    from tools.errors import UsageError
+
+    if undoes is not None and rollback:
+        raise UsageError("--rollback-on-fail: a rollback is not rolled back", hint="leave it out; --verify goes with it")
+    if verify is None and not rollback and undoes is None:
+        return None
+    seconds = None
+    try:
+        if verify is not None or rollback:
+            seconds = duration_seconds(verify or _VERIFY)
+        return Aftercare(verify_seconds=seconds, on_fail="rollback" if rollback else "escalate", undoes=undoes)
+    except ValidationError:
+        raise UsageError(f"--verify {verify}: from 1m to 7d", hint="such as --verify 20m") from None
+    except ValueError as error:
+        raise UsageError(f"--verify {str(verify)[:80]!r}: {error}", hint="such as --verify 20m") from None
+
+
+def _carry_out(
+    settings: Settings, house: "House", saved: "SavedProposal", wanted: "Aftercare | None", *, yes: bool
+) -> int:
+    """Approve where it waits, arm the watch, act once, wait for the verdict; the exit code."""
+    from agent.verifying import arm
+    from tools.fleets.effects import effect_of
+
+    proposal, journal = saved.proposal, house.journal
+    proposal_id = proposal.proposal_id
+    if saved.status == "pending":
+        _approve(settings, house, saved, yes=yes)
+    if wanted is not None and wanted.verify_seconds is not None and journal.watches.one(proposal_id) is None:
+        fleet = effect_of(proposal.action).subject(house.account.reader, proposal.action)
+        arm(journal, house.account.reader, house.clock, proposal, fleet, wanted)
+    outcome = house.actuation.act(proposal_id, by=house.person)
+    if proposal.aftercare is not None and proposal.aftercare.undoes and outcome.status in _MADE:
+        _set_back(house, proposal.aftercare.undoes, proposal_id)
+    follow = wanted is not None or proposal.aftercare is None or proposal.aftercare.undoes is None
+    if not follow or not _is_watched(house, proposal_id):
+        _tell(settings, house, proposal_id, outcome, None)
+        return 0 if outcome.status in _MADE else 1
+    rollback = wanted is not None and wanted.on_fail == "rollback"
+    return _end(settings, house, proposal_id, outcome=outcome, rollback_on_fail=rollback)
+
+
+def _is_watched(house: "House", proposal_id: str) -> bool:
+    found = house.journal.watches.one(proposal_id)
+    return found is not None and found.status not in {"armed", "void"}
+
+
+def _end(
+    settings: Settings, house: "House", proposal_id: str, *, outcome: "Outcome | None", rollback_on_fail: bool
+) -> int:
+    """Wait until it is known what the change did; the exit code."""
+    ended = _wait(settings, house, proposal_id, rollback_on_fail=rollback_on_fail)
+    if outcome is None:
+        told = house.journal.outcomes(proposal_id)
+        outcome = told[-1] if told else None
+    _tell(settings, house, proposal_id, outcome, ended)
+    return 0 if ended.status == "passed" else 1
+
+
+def _wait(settings: Settings, house: "House", proposal_id: str, *, rollback_on_fail: bool) -> "WatchedChange":
+    """Look, and tell how it goes, until the watch is over. Ctrl+C leaves it to whoever looks next."""
+    from agent.aftercare import Keeper
+    from tui.output import say
+
+    name = f"{house.person} at {house.daemon_name()}"
+    keeper = Keeper(house.actuation, name, approve_as=house.person if rollback_on_fail else None)
+    told_at, told = None, ""
+    try:
+        while True:
+            keeper.attend(proposal_id)
+            seen = keeper.look_at(proposal_id)
+            if not seen.open:
+                return seen
+            now, line = house.clock.now(), _progress(seen)
+            if told_at is None or line != told or now >= told_at + _TELL:
+                told_at, told = now, line
+                say(settings, f"{_elapsed(seen, now)}  {line}")
+            time.sleep(_NAP_SECONDS)
+    except KeyboardInterrupt:
+        say(
+            settings,
+            f"the watch of {proposal_id} goes on without you: the daemon (spotwarden run) looks after it, "
+            f"or spotwarden apply --watch {proposal_id}",
+        )
+        raise
+    finally:
+        keeper.leave(proposal_id)
+
+
+def _elapsed(seen: "WatchedChange", now: Any) -> str:
+    """3 of 20 min."""
+    if seen.changed_at is None or seen.until is None:
+        return "not begun"
+    minute = timedelta(minutes=1)
+    return f"{(now - seen.changed_at) // minute} of {(seen.until - seen.changed_at) // minute} min"
+
+
+def _progress(seen: "WatchedChange") -> str:
+    from tui.output import plain
+
+    if seen.status == "failed":
+        return plain(f"failed: {seen.told}; setting it back")
+    if seen.verdict is None:
+        return "not looked at yet: AWS does not answer"
+    return plain(f"{seen.verdict.health}: {'; '.join(seen.verdict.reasons)}")
+
+
+def _tell(
+    settings: Settings, house: "House", proposal_id: str, outcome: "Outcome | None", ended: "WatchedChange | None"
+) -> None:
+    from tui.output import emit, plain
+    from tui.render import outcome_line
+
+    undo = None
+    if ended is not None and ended.rollback_id is not None:
+        done = house.journal.outcomes(ended.rollback_id)
+        undo = {
+            "proposal_id": ended.rollback_id,
+            "status": house.journal.proposal(ended.rollback_id).status,
+            "outcome": done[-1].model_dump(mode="json") if done else None,
+        }
+    document = {
+        "proposal_id": proposal_id,
+        "outcome": outcome.model_dump(mode="json") if outcome else None,
+        "verification": _verification(ended) if ended else None,
+        "rollback": undo,
+    }
+    lines = [outcome_line(outcome)] if outcome else []
+    if ended is not None:
+        lines.append(plain(f"{_ENDS.get(ended.status, ended.status)}: {ended.told}"))
+        if ended.status == "rolled-back" and ended.rollback_id:
+            lines.append(f"the rollback is watched too: spotwarden apply --watch {ended.rollback_id}")
+        if ended.status == "escalated" and undo is not None and undo["status"] == "pending":
+            lines.append(f"it waits for you: spotwarden approve {ended.rollback_id}")
+    emit(settings, document, lambda: print("\n".join(lines)))
+
+
+_ENDS = {
+    "passed": "verified",
+    "rolled-back": "ROLLED BACK, the verification failed",
+    "escalated": "NOT VERIFIED AND NOT SET BACK, a person must look",
+}
+
+
+def _verification(ended: "WatchedChange") -> dict[str, Any]:
+    return {
+        "status": ended.status,
+        "told": ended.told,
+        "until": ended.until,
+        "on_fail": ended.on_fail,
+        "verdict": ended.verdict.model_dump(mode="json") if ended.verdict else None,
+        "baseline": ended.baseline.model_dump(mode="json"),
+    }
+
+
+# setting back
+
+
+def _undoing(house: "House", proposal_id: str, wanted: "Aftercare | None") -> "SavedProposal":
+    """The proposal that sets a change back: the one that was drawn up before, if it still counts; else a new one."""
+    from tools.fleets.roll_back import roll_back
+
+    for known in house.journal.watches.undone_by(proposal_id):
+        saved = house.journal.proposal(known)
+        if saved.status not in {"denied", "refused", "failed", "expired"}:
+            return saved
+    action: Any = roll_back.run(
+        reader=house.account.reader, audit=house.desk.audit, proposal_id=proposal_id, fleet=None
+    )
+    saved = house.actuation.propose(
+        action, by=house.person, actor="person", rationale=f"sets {proposal_id} back", aftercare=wanted
+    )
+    return _not_denied(saved)
+
+
+def _set_back(house: "House", proposal_id: str, rollback_id: str) -> None:
+    """A change that was set back by hand needs no watch any more."""
+    watches = house.journal.watches
+    if watches.one(proposal_id) is not None:
+        watches.claim_rollback(proposal_id, rollback_id)
+        watches.move(
+            proposal_id,
+            "rolled-back",
+            only_from=("watching", "failed", "escalated"),
+            told=f"set back by {rollback_id}, asked for by {house.person}",
+            actor=house.person,
+        )
+
+
+# what is applied
 
 
 def tell_open(settings: Settings, house: "House") -> None:
@@ -60,8 +284,8 @@ def _is_file(plan: str) -> bool:
 
 
 def _find(house: "House", plan: str) -> "SavedProposal":
-    from tools.errors import Denied, StalePlan
-    from tui.commands.plan_file import read_plan
+    from tools.errors import StalePlan
+    from tui.commands.plan import read_plan
 
     if not _is_file(plan):
         saved = house.journal.proposal(plan)
@@ -78,6 +302,12 @@ def _find(house: "House", plan: str) -> "SavedProposal":
             f"{saved.proposal.proposal_id}, planned at {saved.proposal.created_at:%Y-%m-%d %H:%M:%S} UTC, has expired",
             hint="plan again: the change will be previewed and judged anew",
         )
+    return _not_denied(saved)
+
+
+def _not_denied(saved: "SavedProposal") -> "SavedProposal":
+    from tools.errors import Denied
+
     if saved.decision.verdict == "deny":
         raise Denied("; ".join(saved.decision.reasons), hint="spotwarden policy explain tells what is allowed")
     return saved

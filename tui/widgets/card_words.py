@@ -39,6 +39,7 @@ def body(proposal: Proposal, decision: Decision, *, glyphs: Glyphs, whole_diff: 
         *_money(proposal.preview, glyphs),
         _risk(proposal.preview, glyphs),
         Content(""),
+        *_watched(proposal),
         *_policy(decision, glyphs, every=why),
         *_warnings(proposal.preview),
         Content(""),
@@ -83,11 +84,12 @@ def _replaced(preview: Preview, *, whole: bool) -> list[Content]:
     ids = preview.replaced_instances
     if not ids:
         return [Content.assemble(Content.styled("=   ", "$muted"), "no running instance is replaced")]
-    words = f"AWS will replace {len(ids)} of {preview.instances_total} instances"
     named = ids if whole else ids[:FIRST_IDS]
     rest = f" and {len(ids) - len(named)} more (d)" if len(named) < len(ids) else ""
     return [
-        Content.assemble(Content.styled("-/+ ", "bold $error"), Content.styled(words, "bold")),
+        Content.assemble(
+            Content.styled(f"{preview.ends_sign:<4}", "bold $error"), Content.styled(preview.ends_said, "bold")
+        ),
         plain(f"    {', '.join(named)}{rest}", "$muted", limit=4000),
     ]
 
@@ -135,6 +137,17 @@ def _risk(preview: Preview, glyphs: Glyphs) -> Content:
         Content.styled(f"{glyphs.risk[now]} {now}", RISK_STYLE[now]),
         Content.styled(f"   undo: {'yes' if preview.reversible else 'NO'}", "$muted"),
     )
+
+
+def _watched(proposal: Proposal) -> list[Content]:
+    care = proposal.aftercare
+    if care is None or (care.verify_seconds is None and care.undoes is None):
+        return []
+    then = "set back" if care.on_fail == "rollback" else "told to a person"
+    words = [f"undoes {care.undoes}"] if care.undoes else []
+    if care.verify_seconds is not None:
+        words.append(f"watched {care.verify_seconds / 60:g} min after it is applied; {then} when that fails")
+    return [_row("after", plain("; ".join(words), limit=300))]
 
 
 def _policy(decision: Decision, glyphs: Glyphs, *, every: bool) -> list[Content]:
