@@ -8,6 +8,7 @@ from tools.fleets.configure import configure_fleet
 from tools.fleets.describe import describe_fleet, list_fleets
 from tools.fleets.operate import operate_fleet, operate_instances
 from tools.fleets.replace import replace_instances
+from tools.fleets.roll_back import roll_back
 from tools.market.analyze import analyze_prices
 from tools.money.costs import report_costs
 from tools.monitor.watch import watch_fleets
@@ -39,4 +40,5 @@ CATALOG: tuple[Tool, ...] = (
     operate_instances,
     replace_instances,
     restore_checkpoint,
+    roll_back,
 )

@@ -6,7 +6,7 @@ a person clearly asked for one; what it cannot answer, it says. Text inside tool
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agent.models.model import Delta, Message, ToolCall, Turn
@@ -22,6 +22,7 @@ from agent.models.planner.answers import (
     interval,
     market,
     money,
+    operations,
     outage,
     plans,
     records,
@@ -32,10 +33,12 @@ from agent.models.planner.answers import (
     words,
 )
 from agent.models.planner.answers.common import fleet_rows, guesses, rows_of
-from agent.models.planner.conversation import Exchange, exchanges
+from agent.models.planner.conversation import Exchange, Seen, exchanges
 from agent.models.planner.figures import Lang, bases_last
+from agent.models.planner.names import likely_names
 from agent.models.planner.patterns import Intent
 from agent.models.planner.question import Question, understand
+from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 from tools.tool import Tool
 
@@ -86,6 +89,7 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "opportunities": choice.opportunities,
     "scan": choice.scan,
     "alerts": alerts.alerts,
+    "operate": operations.operate,
 }
 _NAMELESS = frozenset(
     [
@@ -113,6 +117,8 @@ _NAMELESS = frozenset(
 """intents that name no fleet, so that the inventory need not be read first"""
 _TOLD_BY_COSTS = frozenset(["costs", "savings", "commitments", "statement"])
 _MAX_SECTIONS = 4
+_MAX_UNLISTED = 3
+"""fleets looked for by name in an account of more than one listing tells"""
 
 
 class OfflinePlanner:
@@ -143,12 +149,15 @@ def plan(messages: Sequence[Message], tools: Sequence[Tool]) -> tuple[str, tuple
         said = (Exchange(question="help"),)
     now, earlier = said[-1], said[:-1]
     workloads = _workloads(said)
+    unlisted = _unlisted(now, said, workloads or {})
     question = _in_language(understand(now.question, earlier, workloads), messages)
     walk = Walk(question, now, earlier, tools, workloads)
     if workloads is None and _needs_names(question):
         fleet_rows(walk)
-        if walk.reads:
-            return "", _as_calls(walk, now)
+    for name in unlisted:
+        walk.look("list_fleets", matching=name)
+    if walk.reads:
+        return "", _as_calls(walk, now)
     lines = _sections(walk)
     calls = _as_calls(walk, now)
     if walk.reads and calls:
@@ -192,16 +201,34 @@ def _needs_names(question: Question) -> bool:
 
 
 def _workloads(said: Sequence[Exchange]) -> dict[str, str | None] | None:
-    """Fleet names with their workload tags, from the newest inventory or cost report; None = not read yet."""
-    for exchange in reversed(said):
-        for seen in reversed(exchange.seen):
-            rows = rows_of(seen.body, "fleets") if seen.tool in {"list_fleets", "report_costs"} else []
-            names = [(r.get("name") or r.get("fleet"), r.get("workload")) for r in rows]
-            more = str(seen.body.get("names") or "").split() if seen.tool == "list_fleets" else []
-            if rows or (seen.tool == "list_fleets" and seen.ok and "fleets" in seen.body):
-                known: dict[str, Any] = {str(n): w for n, w in names if n}
-                return {**dict.fromkeys(more), **known}
-    return None
+    """Fleet names with their workload tags, from the newest inventory or cost report; None = not read yet.
+
+    What tells a part of the fleets adds to the whole inventory before it.
+    """
+    known: dict[str, Any] = {}
+    for seen in _newest_first(said):
+        rows = rows_of(seen.body, "fleets") if seen.tool in {"list_fleets", "report_costs"} else []
+        more = str(seen.body.get("names") or "").split() if seen.tool == "list_fleets" else []
+        names = {str(n): r.get("workload") for r in rows if (n := r.get("name") or r.get("fleet"))}
+        known = {**dict.fromkeys(more), **names, **known}
+        if seen.arguments.get("matching") or (seen.tool == "report_costs" and seen.body.get("fleets_left_out")):
+            continue
+        if rows or (seen.tool == "list_fleets" and seen.ok and "fleets" in seen.body):
+            return known
+    return known or None
+
+
+def _unlisted(now: Exchange, said: Sequence[Exchange], known: Mapping[str, object]) -> tuple[str, ...]:
+    """Words of the question that look like names of fleets which the inventory had no room for."""
+    whole = next((s for s in _newest_first(said) if s.tool == "list_fleets" and not s.arguments.get("matching")), None)
+    if whole is None or not whole.body.get("names_left_out"):
+        return ()
+    names = {normal(name) for name in known}
+    return tuple(name for name in likely_names(normal(now.question)) if name not in names)[:_MAX_UNLISTED]
+
+
+def _newest_first(said: Sequence[Exchange]) -> Iterator[Seen]:
+    return (seen for exchange in reversed(said) for seen in reversed(exchange.seen))
 
 
 def _in_language(question: Question, messages: Sequence[Message]) -> Question:

@@ -10,8 +10,9 @@ from tools.cloud import CloudReader
 from tools.errors import UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
-from tools.fleets.operate import running_refresh
+from tools.fleets.operate import its_group, running_refresh
 from tools.fleets.preview import check_offered
+from tools.market.subject import INSTANCE_ID
 from tools.records import (
     Action,
     CancelInstanceRefresh,
@@ -83,8 +84,8 @@ def draw_up(reader: CloudReader, name: str, operation: str, typed: Typed) -> Act
 
 
 def _operate(reader: CloudReader, name: str, operation: str, typed: Typed) -> Action:
-    fleet = find_fleet(reader, name)
-    alone = (fleet.ref.fleet_id,) if fleet.ref.kind == "instance" else ()
+    fleet = its_group(reader, find_fleet(reader, name))
+    alone = (name.removeprefix("instance/"),) if INSTANCE_ID.fullmatch(name) else ()
     return OperateInstances.model_validate(
         {
             "fleet": fleet.ref,

@@ -57,7 +57,7 @@ def operate_instances(
 
     Raises  UsageError: AWS would refuse it, with the way out; NotFound; CloudError kinds
     """
-    found = find_fleet(reader, fleet)
+    found = its_group(reader, find_fleet(reader, fleet))
     action = OperateInstances(
         fleet=found.ref,
         operation=operation,
@@ -66,6 +66,12 @@ def operate_instances(
     )
     effect_of(action).check(action, found)
     return action
+
+
+def its_group(reader: CloudReader, found: Fleet) -> Fleet:
+    """An instance of a group is acted on through its group."""
+    group = found.tag("aws:autoscaling:groupName") if found.ref.kind == "instance" else None
+    return find_fleet(reader, group) if group else found
 
 
 @tool(

@@ -175,7 +175,7 @@ def _base_by(text: str) -> int | None:
     """The base so many more or less: «lower the base by 1», «base 하나 줄여줘»."""
     found = re.search(
         r"\b(raise|increase|bump|lower|reduce|decrease|drop"
-        r"|cut)\b[^.;]{0,40}\bbase\b[^.;]{0,20}\bby\s+(\d+|one|two|three)",
+        r"|cut)\b[^.;]{0,40}\bbase\b[^.;]{0,25}\bby\s+(\d+|an?(?= (?:step|notch))|one|two|three)",
         text,
     )
     if found:
@@ -183,7 +183,7 @@ def _base_by(text: str) -> int | None:
         return amount if re.match(r"raise|increase|bump", found.group(1)) else -amount
     found = re.search(
         (
-            r"base(?:를|을|는)?\s*(하나|둘|한|두|세|\d+)\s*(?:대|개)?(?:만큼|만|씩|를|을)?\s*(?:더\s*)?(줄"
+            r"(?:base|베이스|기본\s?용량)(?:를|을|는)?\s*(하나|둘|한|두|세|\d+)\s*(?:대|개|단계|칸)?(?:만큼|만|씩|를|을)?\s*(?:더\s*)?(줄"
             r"|낮|내려|내리|빼|늘|올|추가)"
         ),
         text,

@@ -7,6 +7,7 @@ from agent.models.planner.entities import Entities
 from agent.models.planner.facets import facets
 from agent.models.planner.lexicon import framed, hinted
 from agent.models.planner.moods import MAKE_SAFE, PAST, has, mood
+from agent.models.planner.operating import fleet_operation, instance_operation
 from agent.models.planner.patterns import COMPILED, Intent
 
 _RESTORE = (
@@ -151,7 +152,7 @@ def _ahead(  # noqa: PLR0911 - one return a case
     text: str, found: Entities, wanted: list[Intent]
 ) -> tuple[Intent, ...]:
     """What may come: destruction asked for, a night alone, an outage, running by itself."""
-    if has(_DESTROYS, text):
+    if has(_DESTROYS, text) and not found.instance_ids:
         return ("unsupported",)
     if "watch" in wanted:
         return ("watch",)
@@ -171,6 +172,8 @@ def _changes(  # noqa: PLR0911 - one return a case
 ) -> tuple[Intent, ...]:
     if found.instance_ids and has(_REPLACE, text):
         return ("replace",)
+    if fleet_operation(text) is not None or (found.instance_ids and instance_operation(text) and feeling != "ask"):
+        return ("operate",)
     if has(_ROLLBACK, text) and "checkpoint" not in text:
         return ("rollback",)
     begins = rf"(?:^|[,.;:]\s*|please\s|you\s|and\s|then\s|now\s|to\s)(?:{_RESTORE})|(?:복원|복구|되살|재개)"

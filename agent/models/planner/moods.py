@@ -26,6 +26,7 @@ _CHANGE_VERB = (
     r"expand|put|turn|adjust|update|use|add|remove|diversify|spread|protect|harden|secure|apply"
     r"|convert|take|bring|have|"
     r"keep|guarantee|double|halve|run|get|fix|stop|de-?risk|enable|go|give|modify|edit|configure|swap|roll|undo|revert|"
+    r"start|begin|terminate|kill|destroy|hibernate|unprotect|cancel|abort|refresh|"
     r"trim|pare|crank|dial|nudge|ramp|boost|slim|knock|restore|replace|recover|resume|rebalance|allow|exclude|include)"
 )
 _ASKED_EN = (
@@ -40,7 +41,7 @@ _KO_STEM = (
     r"전환해|전환하|맞춰|맞추|분산해|분산시켜|분산하|다양화해|다양화하|다변화해|만들어|추가해"
     r"|추가하|제거해|제거하|빼|넣어|키워|축소해|확장해|"
     r"증설해|스케일해|스케일 ?(?:업|다운|아웃|인)?해|보호해|막아|세팅해|지정해|복구해|복원해|교체해"
-    r"|돌려놔|되돌려|써|사용해|갈아|고쳐|해)"
+    r"|돌려놔|되돌려|돌려|써|사용해|갈아|고쳐|종료해|정지해|멈춰|꺼|켜|시작해|취소해|해)"
 )
 _ASKED_KO = (
     rf"{_KO_STEM}\s?(?:줘|주세요|주십시오|줄래|줄 ?수 ?있|주라|주길|주시|주실|주겠|주삼|주심|라\b|자\b|놔|두"

@@ -8,7 +8,7 @@ Intent = Literal[
     "overview", "help", "thanks", "max-price", "interval", "autonomy", "policy", "advice", "capacity", "change",
     "restore", "rollback", "replace", "unsupported", "glossary", "confirm", "decline", "statement", "cluster",
     "secret", "setup", "outage", "watch", "pending", "explain", "provenance", "identity", "halt", "utilisation",
-    "offtopic", "forecast", "instances", "opportunities", "scan", "alerts",
+    "offtopic", "forecast", "instances", "opportunities", "scan", "alerts", "operate",
 ]  # fmt: skip
 
 _PATTERNS: tuple[tuple[Intent, str], ...] = (

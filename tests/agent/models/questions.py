@@ -162,8 +162,8 @@ ASKED: tuple[Row, ...] = (
     ("add g6.xlarge to ml-train", ("preview_change:ml-train",), change("ml-train", instance_types=["g5.xlarge", "g4dn.xlarge", "g6.xlarge"])),
     ("remove g4dn.xlarge from ml-train", ("preview_change:ml-train",), change("ml-train", instance_types=["g5.xlarge"])),
     ("Set ml-train base to 3 and use capacity-optimized", ("preview_change:ml-train",), change("ml-train", on_demand_base_capacity=3, spot_allocation_strategy="capacity-optimized")),
-    ("roll back ml-train", ("search_audit:ml-train outcome",), change("ml-train", on_demand_base_capacity=4)),
-    ("ml-train 원래대로 되돌려줘", ("search_audit:ml-train outcome",), change("ml-train", on_demand_base_capacity=4)),
+    ("roll back ml-train", (), (("roll_back", {"fleet": "ml-train"}),)),
+    ("ml-train 원래대로 되돌려줘", (), (("roll_back", {"fleet": "ml-train"}),)),
 )  # fmt: skip
 WONDERED: tuple[Row, ...] = (
     ("what if ml-train had an on-demand base of 1?", ("preview_change:ml-train",), ()),

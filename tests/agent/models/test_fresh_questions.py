@@ -65,7 +65,7 @@ def test_a_denial_can_be_asked_about_without_looking_anything_up_again() -> None
         (("render 위험해?", "어떻게 하면 돼?"), "preview_change", {"fleet": "render"}, "계획"),
         (("which fleet is riskiest?", "what about its price history"), "analyze_prices", {"fleet": "ml-train"}, "$"),
         (("can I put api-core on spot?", "why?"), "report_costs", {}, "mixed instances policy"),
-        (("set web-canary base to 5", "undo that"), "search_audit", {"text": "web-canary outcome"}, "web-canary"),
+        (("set web-canary base to 5", "undo that"), "roll_back", {"fleet": "web-canary"}, "web-canary"),
     ],
 )
 def test_a_short_follow_up_takes_what_it_leaves_out_from_before(

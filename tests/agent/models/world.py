@@ -13,9 +13,11 @@ from tests.agent.models.risk_world import (
 )
 from tools.cloud import AuditReader, Clock, CloudReader, Desk
 from tools.errors import UsageError
+from tools.fleets.operate import FleetOperation
 from tools.records import (
     AuditEntry,
     AuditFindings,
+    CancelInstanceRefresh,
     CapacityPool,
     ChangeFleet,
     Checkpoint,
@@ -27,11 +29,14 @@ from tools.records import (
     Evidence,
     FieldChange,
     Fleet,
+    FleetAction,
     FleetCost,
     FleetRisk,
     FleetSummary,
     HourlyCost,
+    InstanceOperation,
     Inventory,
+    OperateInstances,
     PoolPrices,
     Preview,
     PriceAnalysis,
@@ -39,6 +44,7 @@ from tools.records import (
     RestoreCheckpoint,
     RiskScore,
     SpotAllocationStrategy,
+    StartInstanceRefresh,
     canonical_json,
 )
 from tools.tool import tool
@@ -299,6 +305,56 @@ def replace_instances(reader: CloudReader, fleet: str, instance_ids: tuple[str, 
     return ReplaceInstances(fleet=ref(fleet), instance_ids=instance_ids)
 
 
+@tool(
+    effect="write",
+    iam=(),
+    example={
+        "fleet": "batch",
+        "operation": "enter-standby",
+        "instance_ids": ["i-00000000000002001"],
+        "lower_desired_capacity": False,
+    },
+)
+def operate_instances(
+    reader: CloudReader,
+    fleet: str,
+    operation: InstanceOperation,
+    instance_ids: tuple[str, ...],
+    lower_desired_capacity: bool,
+) -> OperateInstances:
+    """Operate instances."""
+    return OperateInstances(
+        fleet=ref(fleet),
+        operation=operation,
+        instance_ids=instance_ids,
+        lower_desired_capacity=lower_desired_capacity,
+    )
+
+
+@tool(
+    effect="write",
+    iam=(),
+    example={"fleet": "batch", "operation": "start-instance-refresh", "min_healthy_percentage": None},
+)
+def operate_fleet(
+    reader: CloudReader, fleet: str, operation: FleetOperation, min_healthy_percentage: int | None
+) -> FleetAction:
+    """Operate a fleet."""
+    known(fleet)
+    if operation == "cancel-instance-refresh":
+        return CancelInstanceRefresh(fleet=ref(fleet), instance_refresh_id="r-1")
+    return StartInstanceRefresh(
+        fleet=ref(fleet), min_healthy_percentage=90, instance_warmup_seconds=300, skip_matching=True
+    )
+
+
+@tool(effect="write", iam=(), example={"proposal_id": None, "fleet": "batch"})
+def roll_back(reader: CloudReader, proposal_id: str | None, fleet: str | None) -> ChangeFleet:
+    """Roll back."""
+    known(fleet or "")
+    return ChangeFleet(fleet=ref(fleet or ""), on_demand_base_capacity=4)
+
+
 LOG = (
     ("outcome", {"proposal_id": "p-7", "fleet_id": "ml-train", "status": "done", "message": "ml-train set",
                  "before": {"on_demand_base_capacity": 4}, "after": {"on_demand_base_capacity": 2}}),
@@ -322,7 +378,7 @@ def search_audit(audit: AuditReader, clock: Clock, text: str) -> AuditFindings:
 CATALOG = (
     list_fleets, describe_fleet, analyze_prices, score_risk, report_costs, preview_change, change_fleet,
     list_checkpoints, restore_checkpoint, replace_instances, search_audit, forecast_interruptions, assess_instances,
-    analyze_spot_opportunities, scan_market, watch_fleets,
+    analyze_spot_opportunities, scan_market, watch_fleets, operate_instances, operate_fleet, roll_back,
 )  # fmt: skip
 WRITES = frozenset(t.name for t in CATALOG if t.effect == "write")
 

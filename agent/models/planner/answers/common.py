@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent.models.planner.conversation import Seen
-from agent.models.planner.figures import named, plainly, told
+from agent.models.planner.figures import named, number, plainly, told
 from agent.models.planner.walk import Walk
 
 MAX_FLEETS = 4
@@ -33,6 +33,16 @@ def fleet_rows(walk: Walk) -> list[dict[str, Any]] | None:
     """The inventory; None = not there yet. A failure is an empty list."""
     seen = walk.look("list_fleets")
     return None if seen is None else rows_of(seen.body, "fleets")
+
+
+def counted(body: dict[str, Any]) -> tuple[int, int, int]:
+    """(fleets, instances, spot instances) of an inventory: of all its fleets, also those that it shows no row of."""
+    rows = rows_of(body, "fleets")
+    totals = body.get("totals")
+    if not isinstance(totals, dict):
+        totals = {k: sum(int(r.get(k) or 0) for r in rows) for k in ("instances", "spot")}
+    fleets = int(number(body.get("fleets_total")) or len(rows))
+    return fleets, int(number(totals.get("instances")) or 0), int(number(totals.get("spot")) or 0)
 
 
 def listed(walk: Walk, names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.models.planner.answers.common import level, no_such_fleet, rows_of, texts_of, trouble, which_fleet
+from agent.models.planner.answers.common import counted, level, no_such_fleet, rows_of, texts_of, trouble, which_fleet
 from agent.models.planner.answers.money import commitment_lines
 from agent.models.planner.figures import basis, named, number, percent, told, usd
 from agent.models.planner.walk import Walk
@@ -18,9 +18,8 @@ def inventory(walk: Walk) -> list[str]:
     if not seen.ok:
         return [trouble(walk, seen, walk.say("fleets", "fleet 목록"))]
     rows = rows_of(seen.body, "fleets")
-    count = int(number(seen.body.get("fleets_total")) or len(rows))
+    count, total, spot = counted(seen.body)
     cost = usd(seen.body.get("usd_per_hour"), walk.lang)
-    total, spot = (sum(int(r.get(k) or 0) for r in rows) for k in ("instances", "spot"))
     share = percent(spot / total if total else None, walk.lang)
     lines = [
         *no_such_fleet(walk),
@@ -171,7 +170,7 @@ def overview(walk: Walk) -> list[str]:
     fleets, money = walk.look("list_fleets"), walk.look("report_costs")
     if fleets is None or money is None:
         return []
-    lines = _verdict(walk, rows_of(fleets.body, "fleets")) if fleets.ok else []
+    lines = _verdict(walk, fleets.body) if fleets.ok else []
     if money.ok:
         lines += _money_in_short(walk, money.body)
     else:
@@ -192,17 +191,21 @@ def overview(walk: Walk) -> list[str]:
     return [*lines, basis(body, walk.lang)]
 
 
-def _verdict(walk: Walk, rows: list[dict[str, Any]]) -> list[str]:
+def _verdict(walk: Walk, body: dict[str, Any]) -> list[str]:
     """The one line to go by: which fleets want a look, and for what."""
+    rows, (fleets, _, _) = rows_of(body, "fleets"), counted(body)
     pressed = [r for r in rows if r.get("risk") in {"high", "medium"}]
-    if not pressed:
+    levels = body.get("by_risk")
+    count = sum(int(levels.get(k) or 0) for k in ("high", "medium")) if isinstance(levels, dict) else len(pressed)
+    if not count:
         return [walk.say("**No fleet is at high or medium interruption risk now.**",
                          "**지금 중단 위험이 높거나 보통인 fleet은 없습니다.**")]  # fmt: skip
     names = ", ".join(named(r.get("name")) for r in pressed[:4])
+    more = " …" if count > len(pressed[:4]) else ""
     return [
         walk.say(
-            f"**{len(pressed)} of {len(rows)} fleets deserve a look for interruption risk: {names}.**",
-            f"**fleet {len(rows)}개 중 {len(pressed)}개는 중단 위험을 살펴볼 만합니다: {names}.**",
+            f"**{count} of {fleets} fleets deserve a look for interruption risk: {names}{more}.**",
+            f"**fleet {fleets}개 중 {count}개는 중단 위험을 살펴볼 만합니다: {names}{more}.**",
         )
     ]
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from agent.models.planner.answers.common import fleet_rows, rows_of, trouble, which_fleet
+from agent.models.planner.answers.common import counted, fleet_rows, rows_of, trouble, which_fleet
 from agent.models.planner.figures import basis, named, number, percent, span, told
 from agent.models.planner.intents import ALL_SPOT
 from agent.models.planner.moods import has
@@ -44,10 +44,10 @@ def _all_spot(walk: Walk) -> list[str]:
     seen = walk.look("list_fleets")
     if seen is None:
         return []
-    rows = [
-        r for r in rows_of(seen.body, "fleets") if not walk.question.fleets or r.get("name") in walk.question.fleets
-    ]
-    total, spot = (sum(int(number(r.get(k)) or 0) for r in rows) for k in ("instances", "spot"))
+    rows, (_, total, spot) = rows_of(seen.body, "fleets"), counted(seen.body)
+    if walk.question.fleets:
+        rows = [r for r in rows if r.get("name") in walk.question.fleets]
+        total, spot = (sum(int(number(r.get(k)) or 0) for r in rows) for k in ("instances", "spot"))
     lines = [
         walk.say(
             f"**{spot} of {total} instances would go; {total - spot} on-demand stay.**",

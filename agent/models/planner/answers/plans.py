@@ -61,7 +61,7 @@ def _confirmed(walk: Walk, name: str, arguments: dict[str, Any]) -> list[str]:
     return what_became(walk, done, named(name))
 
 
-def rollback(walk: Walk) -> list[str]:
+def rollback(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
     """Back to the values before the last change that the audit log has of a fleet."""
     name = _to_go_back(walk)
     if name is None and not walk.question.fleets and not walk.question.named.strangers:
@@ -73,6 +73,8 @@ def rollback(walk: Walk) -> list[str]:
         walk.question = replace(walk.question, mood="what-if")  # the fleet was not named: only a preview
     if name is None:
         return which_fleet(walk, "roll back")
+    if walk.offers("roll_back") and walk.question.mood == "request":
+        return _set_back(walk, name)
     seen = walk.look("search_audit", text=f"{name} outcome")
     if seen is None:
         return []
@@ -89,6 +91,19 @@ def rollback(walk: Walk) -> list[str]:
             basis(seen.body, walk.lang),
         ]
     return previewed_and_proposed(walk, name, before)
+
+
+def _set_back(walk: Walk, name: str) -> list[str]:
+    """The newest change of a fleet, undone from what the journal recorded: the values are never put together here."""
+    done = walk.propose("roll_back", fleet=name, proposal_id=None)
+    if done is None:
+        return [
+            walk.say(
+                f"I propose to set the newest change of {named(name)} back to what was recorded before it.",
+                f"{named(name)}의 가장 최근 변경을 기록된 이전 값으로 되돌리도록 제안합니다.",
+            )
+        ]
+    return what_became(walk, done, named(name))
 
 
 def _to_go_back(walk: Walk) -> str | None:

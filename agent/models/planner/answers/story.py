@@ -147,10 +147,15 @@ def pending(walk: Walk) -> list[str]:
     return lines
 
 
+_WRITES = frozenset(
+    ["change_fleet", "configure_fleet", "operate_fleet", "operate_instances", "replace_instances", "restore_checkpoint"]
+)
+
+
 def last_write(walk: Walk) -> Seen | None:
     """The change proposed last in this conversation, if one was."""
     for exchange in reversed(walk.earlier[-4:]):
         for seen in reversed(exchange.seen):
-            if seen.tool in {"change_fleet", "restore_checkpoint", "replace_instances"}:
+            if seen.tool in _WRITES:
                 return seen
     return None

@@ -267,16 +267,18 @@ def unsupported(walk: Walk) -> list[str]:
     """What no tool does, with the nearest that can be done."""
     return [
         walk.say(
-            "**I cannot do that, and nothing was proposed:** no tool here deletes or terminates, creates fleets, buys "
-            "commitments, changes IAM or injects interruptions. What I can propose: on-demand base, spot share, "
-            "allocation "
-            "strategy, instance types, desired capacity, replacing named instances, restoring a checkpoint. To see a "
+            "**I cannot do that, and nothing was proposed:** no tool here deletes groups, ends what is not named by "
+            "its id, buys commitments, changes IAM or injects interruptions. What I can propose: on-demand base, spot "
+            "share, allocation strategy, instance types, desired capacity and size limits; standby, protection, stop, "
+            "start or end of named instances, or their replacement; an instance refresh; undoing a change; restoring "
+            "a checkpoint. `spotwarden plan --help` has the rest, such as creating and deleting EC2 Fleets. To see a "
             "recovery without risk, run `spotwarden demo`.",
-            "**그 일은 할 수 없고 아무것도 제안하지 않았습니다.** 삭제·종료, fleet 생성, 약정 구매, IAM 변경, "
-            "중단 주입을 하는 "
-            "도구가 없습니다. 제안할 수 있는 것: 온디맨드 base, spot 비율, allocation strategy, 인스턴스 타입, "
-            "desired capacity, "
-            "지정한 인스턴스 교체, checkpoint 복원. 복구를 안전하게 보려면 `spotwarden demo`를 쓰세요.",
+            "**그 일은 할 수 없고 아무것도 제안하지 않았습니다.** 그룹 삭제, id로 지정하지 않은 종료, 약정 구매, "
+            "IAM 변경, 중단 주입을 하는 도구가 없습니다. 제안할 수 있는 것: 온디맨드 base, spot 비율, "
+            "allocation strategy, 인스턴스 타입, desired capacity와 크기 한도, 지정한 인스턴스의 "
+            "standby·보호·정지·시작·종료·교체, instance refresh, 변경 되돌리기, checkpoint 복원. "
+            "EC2 Fleet 생성·삭제 등은 `spotwarden plan --help`에 있습니다. "
+            "복구를 안전하게 보려면 `spotwarden demo`를 쓰세요.",
         )
     ]
 
