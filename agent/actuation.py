@@ -72,9 +72,7 @@ class Actuation:
         """
         fleet = effect_of(action).subject(self.reader, action)
         waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
-        proposal, decision = self._judge(
-            action, fleet, by=by, actor=actor, rationale=rationale, aftercare=aftercare
-        )
+        proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale, aftercare=aftercare)
         same = next((p for p in waiting if same_wish(p, proposal, decision)), None)
         if same is not None:  # asked for twice on the same state, it waits once
             return same
@@ -137,6 +135,7 @@ class Actuation:
             return settled[proposal_id] if proposal_id in settled else self.journal.outcomes(proposal_id)[-1]
         saved = self.journal.proposal(proposal_id)
         self._check_running()
+        self._check_place(saved.proposal)
         if self.policy().digest != saved.decision.policy_digest:
             raise StalePlan(
                 f"the policy in force is not the one that judged {proposal_id}",
@@ -301,6 +300,16 @@ class Actuation:
         self.journal.mark_sending(intent.intent_id, lease=lease, at=now, actor=by)
         until = now + effect_of(intent.permit.action).horizon / 3
         return intent.with_(send_by=until if lease is None else min(until, lease.expires_at))
+
+    def _check_place(self, proposal: Proposal) -> None:
+        """Raises StalePlan: the proposal is for another account or region than the one that we speak to."""
+        ref, here = proposal.fleet, self.reader.account()
+        if (ref.account_id, ref.region) != (here.account_id, here.region):
+            raise StalePlan(
+                f"{proposal.proposal_id} is for account {ref.account_id} in {ref.region}, and this is"
+                f" {here.account_id} in {here.region}: nothing was called",
+                hint=f"use the profile and --region {ref.region} that it was planned with, or plan it here",
+            )
 
     def _check_running(self) -> None:
         if self.halted():

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tools.cloud import CloudReader
-from tools.errors import UsageError
+from tools.errors import NotFound, UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
 from tools.fleets.operate import its_group, running_refresh
@@ -111,17 +111,20 @@ def _cancel(reader: CloudReader, name: str, _operation: str, _typed: Typed) -> A
 
 
 def _create(reader: CloudReader, name: str, operation: str, typed: Typed) -> Action:
+    wanted = {
+        "instance_types": typed.types or _need("--types", operation),
+        "subnet_ids": typed.subnets or _need("--subnets", operation),
+        "total_target_capacity": _need("--desired", operation) if typed.desired is None else typed.desired,
+    }
     template_id, version = _template(reader, typed, operation)
     return CreateFleet.model_validate(
         {
+            **wanted,
             "fleet": _new(reader, "ec2-fleet", name),
             "launch_template_id": template_id,
             "launch_template_version": version,
-            "instance_types": typed.types or _need("--types", operation),
             "weights": typed.weights,
-            "subnet_ids": typed.subnets or _need("--subnets", operation),
             "fleet_type": typed.fleet_type or "maintain",
-            "total_target_capacity": _need("--desired", operation) if typed.desired is None else typed.desired,
             "on_demand_target_capacity": typed.on_demand_base or 0,
             "spot_allocation_strategy": typed.strategy or "price-capacity-optimized",
             "on_demand_allocation_strategy": typed.on_demand_strategy or "prioritized",
@@ -261,7 +264,10 @@ def _number(reader: CloudReader, template_id: str, version: str) -> int:
     """$Latest and $Default as the number that they mean now: a plan names what it will do."""
     if version.isdigit():
         return int(version)
-    known = reader.template_versions(template_id)
+    try:
+        known = reader.template_versions(template_id)
+    except NotFound as error:
+        raise UsageError(error.message, hint="--template takes an id such as lt-0123456789abcdef0") from None
     found = [v.number for v in known if v.default or version == "$Latest"]
     if version not in {"$Default", "$Latest"} or not found:
         raise UsageError(f"{template_id}: no version {version!r}", hint="a number, $Default or $Latest")
