@@ -1,6 +1,6 @@
 # Recipes are silent: stdout belongs to the program. PYTHON=python3.12 make demo uses another interpreter.
 .SILENT:
-.PHONY: help demo test lint format bench acceptance screenshots clean
+.PHONY: help demo test lint format bench torture acceptance screenshots clean
 SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,7 @@ help:
 	echo "make test        the whole test suite"
 	echo "make lint        ruff, mypy --strict, import-linter"
 	echo "make bench       our numbers beside their baselines"
+	echo "make torture     kills, faults, drifts, races and planted bugs on a forked account (SEED=7 FULL=1 ARGS='--only KIND --cell CELL')"
 	echo "make acceptance  the table of rows and the tests that prove them"
 	echo "make clean       remove .venv, .bench-site and caches"
 
@@ -48,6 +49,9 @@ $(BENCH): $(STAMP)
 
 bench: $(BENCH)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+torture: $(STAMP)
+	$(BIN)/python -m tests.torture $(ARGS)
 
 acceptance: $(STAMP)
 	$(BIN)/python -m tests.acceptance $(ARGS)

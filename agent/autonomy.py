@@ -9,13 +9,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.actuation import Actuation
+from agent.aftercare import BY as _AFTERCARE
+from agent.aftercare import Keeper
 from agent.attempt import Attempt, attempt, carry_out
 from agent.journal.records import Lease, SavedProposal
+from agent.journal.watches import WatchedChange
 from agent.lookout import Lookout
 from agent.reflex import Reflex, ReflexReport
+from agent.suggesting import BY as _BY
+from agent.suggesting import HeldFleet, Suggesting
 from tools.cloud import Archive, NoticeQueue
 from tools.errors import CloudError, Halted, PolicyError, Throttled, Unreachable
-from tools.fleets.suggest import Suggestion, suggest_change
+from tools.fleets.steady_rules import STANDARD_RULES, SteadyRules
+from tools.fleets.suggest import Suggestion
 from tools.monitor.monitor import Monitor
 from tools.monitor.settings import STANDARD, MonitorSettings
 from tools.records import Alert, Fleet, Outcome, QueuedNotice, Record, UtcTime
@@ -27,8 +33,7 @@ RENEW_AFTER = 30
 WITNESS_SECONDS = 60
 MAX_MESSAGES = 500
 """taken from the queue in one pass, so that a storm is seen whole and coalesced"""
-_BY = "autonomy"
-_OURS = (_BY, "reflex")
+_OURS = (_BY, _AFTERCARE, "reflex")
 _NAP_SECONDS = 1
 _AFTER_TROUBLE_SECONDS = 5
 _PASSING = (CloudError, Throttled, Unreachable)
@@ -40,6 +45,8 @@ _QUIET = {
     "refused": timedelta(hours=24),
 }
 """how long a suggestion that came to nothing is not made again"""
+_QUIET_WHEN_PRESSED = timedelta(minutes=10)
+"""for one that capacity waits for, when it was denied or failed: a policy's cooldown may be over by then"""
 
 
 class RoundStep(Attempt):
@@ -59,8 +66,12 @@ class Round(Record):
     """intents of a dead process, looked for"""
     notices: ReflexReport | None
     steps: tuple[RoundStep, ...]
+    held: tuple[HeldFleet, ...] = ()
+    """fleets for which there would be something to do, and why it is not done now"""
     alerts: tuple[Alert, ...] = ()
     """that the monitor opened or cleared since the round before"""
+    watches: tuple[WatchedChange, ...] = ()
+    """changes whose verification ended, or whose failure was answered, since the round before"""
 
 
 class Trouble(Record):
@@ -79,6 +90,7 @@ class Daemon:
     Everything it does carries its lease: a daemon that slept and was replaced is refused by the journal.
 
     archive  where the monitor keeps what it sees; None = no monitor
+    steady   limits of its own suggestions, beside the policy's
     """
 
     actuation: Actuation
@@ -86,12 +98,17 @@ class Daemon:
     holder: str
     archive: Archive | None = None
     monitoring: MonitorSettings = STANDARD
+    steady: SteadyRules = STANDARD_RULES
+    suggesting: Suggesting = field(init=False)
     lookout: Lookout | None = field(init=False, default=None)
     reflex: Reflex = field(init=False)
+    keeper: Keeper = field(init=False)
     lease: Lease | None = field(init=False, default=None)
     _held: list[QueuedNotice] = field(init=False, default_factory=list)
     """received and not acknowledged: not acted on yet"""
     _trouble: str = field(init=False, default="")
+    _watches: list[WatchedChange] = field(init=False, default_factory=list)
+    """that took a step since the round before"""
 
     def __post_init__(self) -> None:
         if self.archive is not None:
@@ -100,6 +117,8 @@ class Daemon:
             self.lookout = Lookout(monitor, self.actuation.journal, clock)
         self.actuation = replace(self.actuation, lease=self._own_lease)
         self.reflex = Reflex(self.actuation, lead=self.lead)
+        self.keeper = Keeper(self.actuation, self.holder)
+        self.suggesting = Suggesting(self.actuation, self.archive, self.steady)
 
     def lead(self) -> Lease:
         """Take the lease, or keep it. Raises Halted: the kill switch is on, or another daemon leads."""
@@ -147,13 +166,10 @@ class Daemon:
         settled = tuple(outcome for _, outcome in self.actuation.reconcile())
         report = self.answer_notices(wait_seconds=0)
         steps = self._carry_out_approved()
+        self._look_after()
         fleets = self.actuation.reader.fleets()
-        past = [p for p in self.actuation.journal.proposals(limit=200) if p.proposal.proposed_by == _BY]
-        for fleet in fleets:
-            suggestion = suggest_change(fleet)
-            if suggestion is not None:
-                self.lead()
-                steps.append(self._suggest(suggestion, fleet, past))
+        suggested, held = self._suggest_for(fleets)
+        steps += suggested
         if self.lookout is not None:
             self.lookout.begin(fleets) if aside else self.lookout.look(fleets)
         result = Round(
@@ -162,9 +178,13 @@ class Daemon:
             settled=settled,
             notices=report,
             steps=tuple(steps),
+            held=held,
             alerts=self.lookout.news() if self.lookout is not None else (),
+            watches=tuple(self._watches),
         )
-        summary = {"fleets": len(fleets), "steps": [s.model_dump(mode="json", exclude={"outcome"}) for s in steps]}
+        self._watches.clear()
+        told = [s.model_dump(mode="json", exclude={"outcome"}) for s in steps]
+        summary = {"fleets": len(fleets), "steps": told, "held": [h.model_dump(mode="json") for h in held]}
         self.actuation.journal.append("round", summary, actor=_BY)
         return result
 
@@ -179,20 +199,42 @@ class Daemon:
             steps.append(_step(done, saved.proposal.fleet.fleet_id, saved.proposal))
         return steps
 
+    def _suggest_for(self, fleets: Sequence[Fleet]) -> tuple[list[RoundStep], tuple[HeldFleet, ...]]:
+        """One step a fleet at most, or why there is none. What the rules no longer say waits for nobody's answer."""
+        self.suggesting.begin(fleets)
+        past = [p for p in self.actuation.journal.proposals(limit=200) if p.proposal.proposed_by == _BY]
+        steps, held = [], []
+        for fleet in fleets:
+            step = self.suggesting.step(fleet)
+            mine = [p for p in past if p.proposal.fleet == fleet.ref]
+            if isinstance(step, Suggestion):
+                self.lead()
+                steps.append(self._suggest(step, fleet, mine))
+                continue
+            self._withdraw(mine, reason=f"no longer suggested: {step.why}", but=None)
+            self.suggesting.escalate(fleet, step)
+            if step.code != "steady":
+                held.append(HeldFleet(fleet=fleet.name, held=step))
+        return steps, tuple(held)
+
+    def _withdraw(self, past: Sequence[SavedProposal], *, reason: str, but: str | None) -> None:
+        for older in past:
+            if older.status == "pending" and older.proposal.proposal_id != but:
+                self.actuation.journal.refuse(older.proposal.proposal_id, reason=reason, actor=_BY)
+
     def _suggest(self, suggestion: Suggestion, fleet: Fleet, past: Sequence[SavedProposal]) -> RoundStep:
         """Propose once what the rules suggest; act where the policy allows it alone."""
         same = [p for p in past if p.proposal.action == suggestion.action]
-        quiet = self._came_to_nothing(same)
+        quiet = self._came_to_nothing(same, pressed=suggestion.pressed)
         if quiet is not None:
             return _step(quiet, fleet.name, suggestion)
         tried = attempt(self.actuation, suggestion.action, by=_BY, actor="agent", rationale=suggestion.rationale)
-        for older in same:
-            if older.status == "pending" and tried.proposal_id not in (None, older.proposal.proposal_id):
-                reason = f"{fleet.name} has changed since: drawn up anew as {tried.proposal_id}"
-                self.actuation.journal.refuse(older.proposal.proposal_id, reason=reason, actor=_BY)
+        if tried.proposal_id is not None:
+            reason = f"{fleet.name} has changed since: drawn up anew as {tried.proposal_id}"
+            self._withdraw(past, reason=reason, but=tried.proposal_id)
         return _step(tried, fleet.name, suggestion)
 
-    def _came_to_nothing(self, same: Sequence[SavedProposal]) -> Attempt | None:
+    def _came_to_nothing(self, same: Sequence[SavedProposal], *, pressed: bool) -> Attempt | None:
         """The newest suggestion of this kind under this policy, when it was turned down a short while ago."""
         try:
             now, policy = self.actuation.clock.now(), self.actuation.policy().digest
@@ -203,7 +245,8 @@ class Daemon:
             return None
         if newest.status == "refused" and all(a.answer != "deny" for a in newest.approvals):
             return None  # it went stale, nobody said no
-        until = newest.proposal.created_at + _QUIET[newest.status]
+        soon = pressed and newest.status in ("denied", "failed")
+        until = newest.proposal.created_at + (_QUIET_WHEN_PRESSED if soon else _QUIET[newest.status])
         if now >= until:
             return None
         told = f"{newest.status} before: not proposed again until {until:%Y-%m-%d %H:%M} UTC"
@@ -302,8 +345,14 @@ class Daemon:
             finally:
                 self.release()
 
+    def _look_after(self, *, most: int | None = None) -> None:
+        """Verify what was changed. Raises Halted, JournalError, AuditBroken."""
+        self.lead()
+        self._watches += self.keeper.look(most=most)
+
     def _look_between_rounds(self) -> None:
-        """Rounds may be hours apart; the monitor looks all the same."""
+        """Rounds may be hours apart; what was changed is looked after, and the monitor looks, all the same."""
+        self._look_after(most=1)  # a notice does not wait for many
         if self.lookout is not None:
             self.lookout.collect()
             if self.lookout.due():

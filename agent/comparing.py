@@ -60,6 +60,7 @@ def same_wish(waiting: SavedProposal, proposal: Proposal, decision: Decision) ->
         ours.facts.actor != "reflex"
         and theirs.facts.actor == ours.facts.actor
         and theirs.action == ours.action
+        and theirs.aftercare == ours.aftercare
         and theirs.preview.state_fingerprint == ours.preview.state_fingerprint
         and waiting.decision.policy_digest == decision.policy_digest
         and waiting.decision.verdict == decision.verdict

@@ -5,14 +5,15 @@ A process that dies between the two leaves it to be done again, less what an int
 """
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from agent.journal.journal import Journal
 from tools.cloud import Clock
-from tools.records import AuditEntry, Notice
+from tools.records import Action, AuditEntry, Notice
 
 SAME_NOTICE = timedelta(minutes=15)
 """two of one kind for one instance closer than this are one notice, delivered twice or seen by two channels"""
@@ -44,7 +45,7 @@ class Begun:
 
 
 class Notices:
-    """Keyed by (kind, instance id)."""
+    """Keyed by (kind of notice, instance id); what was begun, by (deed, instance id)."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal, self._clock = journal, clock
@@ -52,6 +53,8 @@ class Notices:
         self._answered: dict[_Key, datetime] = {}
         self._begun: dict[_Key, Begun] = {}
         self._owed: dict[_Key, Owed] = {}
+        self._changing = threading.Lock()
+        """fleets are answered beside each other"""
         self.recall()
 
     def recall(self) -> None:
@@ -63,7 +66,8 @@ class Notices:
             if entry.at >= since:
                 self._remember(entry, json.loads(entry.payload), intents)
         self._begun |= {key: begun for keys, begun in intents.values() for key in keys}
-        self._owed = {k: o for k, o in self._owed.items() if not self._repeats(o.notice)}
+        with self._changing:
+            self._owed = {k: o for k, o in self._owed.items() if not self._repeats(o.notice)}
 
     def _remember(self, entry: AuditEntry, told: Any, intents: dict[str, tuple[list[_Key], Begun]]) -> None:
         if entry.kind == "notice":
@@ -73,7 +77,7 @@ class Notices:
                 self._answered[n["kind"], n["instance_id"]] = datetime.fromisoformat(n["at"])
         elif entry.kind == "intent":
             action = told["intent"]["permit"]["action"]
-            keys = [(action["kind"], i) for i in action.get("instance_ids", ())]
+            keys = [(_deed(action), i) for i in action.get("instance_ids", ())]
             intents[told["intent"]["intent_id"]] = keys, Begun(entry.at, told["fleet"])
         elif told["outcome"]["status"] in ("failed", "refused"):
             intents.pop(told["intent_id"], None)
@@ -104,15 +108,18 @@ class Notices:
         now = self._clock.now()
         return tuple(o.notice for o in self._owed.values() if o.due <= now)
 
-    def begun(self, kind: str, notice: Notice) -> bool:
-        """An action of that kind was begun for the instance since the notice: it is never sent twice."""
-        known = self._begun.get((kind, notice.instance_id))
+    def begun(self, deed: str, notice: Notice) -> bool:
+        """It was begun for the instance since the notice: it is never sent twice.
+
+        deed  the action's kind, or `draining(…)`
+        """
+        known = self._begun.get((deed, notice.instance_id))
         return known is not None and known.at >= notice.at
 
-    def began(self, kind: str, instance_ids: Sequence[str], *, fleet: str, at: datetime) -> None:
-        """fleet  label"""
-        for instance_id in instance_ids:
-            self._begun[kind, instance_id] = Begun(at, fleet)
+    def began(self, action: Action, *, at: datetime) -> None:
+        deed = _deed(action.model_dump(mode="json"))
+        for instance_id in getattr(action, "instance_ids", ()):
+            self._begun[deed, instance_id] = Begun(at, action.fleet.label)
 
     def detached_from(self, notice: Notice) -> str | None:
         """Label of the fleet that it was detached from on this notice; it still runs for a while."""
@@ -124,7 +131,9 @@ class Notices:
         now = self._clock.now()
         over = []
         for notice in notices:
-            owed = self._owed[_key(notice)]
+            owed = self._owed.get(_key(notice))
+            if owed is None:  # another process answered it meanwhile
+                continue
             if now - owed.since >= GIVE_UP_AFTER:
                 over.append(notice)
             owed.due = now + max(FIRST_RETRY, now - owed.since)
@@ -137,9 +146,21 @@ class Notices:
         said = [{"kind": n.kind, "instance_id": n.instance_id, "at": n.at} for n in notices]
         payload = {"notices": said, "proposals": list(proposals), "given_up": given_up}
         self._journal.append("notice-answered", payload, actor="reflex")
-        for notice in notices:
-            self._answered[_key(notice)] = notice.at
-            self._owed.pop(_key(notice), None)
+        with self._changing:
+            for notice in notices:
+                self._answered[_key(notice)] = notice.at
+                self._owed.pop(_key(notice), None)
+
+
+def draining(target_group_arn: str) -> str:
+    """The deed of a drain: an instance may be in several target groups, and leaves each of them once a notice."""
+    return f"deregister-targets {target_group_arn}"
+
+
+def _deed(action: Mapping[str, Any]) -> str:
+    """action  as the journal keeps it; coming back into a target group is no drain"""
+    kind = str(action["kind"])
+    return draining(action["target_group_arn"]) if kind == "set-targets" and not action["registered"] else kind
 
 
 def _key(notice: Notice) -> _Key:

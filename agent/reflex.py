@@ -1,22 +1,37 @@
-"""Answer interruption notices with no model in the way: save, replace, tell. The policy allowed it in advance, or not.
+"""Answer interruption notices with no model in the way: save, drain, replace. The policy allowed it in advance, or not.
 
-An interruption notice is an order: a checkpoint is asked for and the instance is detached, so that its group launches
-a replacement while the old one still runs. A rebalance recommendation is evidence: a checkpoint, never a termination.
+An interruption notice is an order: a checkpoint is asked for, the instance leaves its target groups, and is detached,
+so that its group launches a replacement while the old one still runs. In this order: work that is not saved is lost
+for ever, and asking for it is one small write; no new request may go to an instance that ends, and those under way
+need every second that is left; a replacement takes minutes whenever it is asked for. Before detaching, because a group
+that detaches takes its instance out of its target groups too, but only when it comes to it.
+A rebalance recommendation is evidence: a checkpoint, never a drain, never a termination.
+The order holds inside a fleet; fleets are answered beside each other, as each waits for AWS most of its time.
 """
 
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from agent.actuation import Actuation
 from agent.attempt import Attempt, attempt
-from agent.notices import Notices
-from tools.records import Fleet, Notice, Record, ReplaceInstances, RequestCheckpoint, UtcTime, digest_of
+from agent.notices import Notices, draining
+from tools.errors import CloudError
+from tools.fleets.drain import NOTICE_SECONDS
+from tools.fleets.effects.targets import drain_told, takes_requests
+from tools.records import Fleet, Notice, Record, ReplaceInstances, RequestCheckpoint, SetTargets, UtcTime, digest_of
 from tools.recovery.checkpoints import checkpoint_store
 
 _BY = "reflex"
-_MAX_IDS = 20  # DetachInstances takes at most 20 a call
-_MAX_MARKERS = 100  # a RequestCheckpoint names at most 100
+_MAX_DETACHED = 20  # DetachInstances takes at most 20 a call
+_MAX_NAMED = 100  # a RequestCheckpoint and a SetTargets name at most 100
+_BESIDE = 8  # fleets at once: AWS throttles by account and region
+_DELAY_KEPT = timedelta(minutes=10)
+"""it is only told of, and people seldom change it"""
+_Answer = RequestCheckpoint | SetTargets | ReplaceInstances
 
 
 class ReflexStep(Attempt):
@@ -58,6 +73,12 @@ class Reflex:
     lead: Callable[[], object] = lambda: None
     """called before every step; raises Halted where this process may not act any more"""
     notices: Notices = field(init=False)
+    _turn: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _healths: dict[str, dict[str, str]] = field(init=False, default_factory=dict)
+    """target group → health of its targets, as the batch in hand first read it"""
+    _reading: dict[str, threading.Lock] = field(init=False, default_factory=dict)
+    _delays: dict[str, tuple[datetime, int]] = field(init=False, default_factory=dict)
+    """target group → when its deregistration delay was read, in seconds"""
 
     def __post_init__(self) -> None:
         self.notices = Notices(self.actuation.journal, self.actuation.clock)
@@ -74,12 +95,11 @@ class Reflex:
             self.actuation.reconcile()  # an answer that was lost may have come true: then its fleet is free again
         fleets, strangers = self._by_fleet(due)
         self.notices.answered(strangers)
-        steps: list[ReflexStep] = []
-        alone: list[str] = []
-        for fleet, theirs in fleets:
-            taken = self._answer(fleet, theirs, on_step or (lambda _step: None))
-            steps += taken
-            alone += [n.instance_id for n in theirs if not taken and self.notices.detached_from(n) is None]
+        self._healths.clear()
+        taken = self._answer_all(fleets, on_step or (lambda _step: None))
+        steps = [step for of_one in taken for step in of_one]
+        untouched = [n for (_, theirs), of_one in zip(fleets, taken, strict=True) if not of_one for n in theirs]
+        alone = [n.instance_id for n in untouched if self.notices.detached_from(n) is None]
         return ReflexReport(
             notices=tuple(fresh),
             repeated=sum(n.kind != "state-change" for n in notices) - len(fresh),
@@ -102,16 +122,29 @@ class Reflex:
         strangers = [n for label, theirs in grouped.items() if label not in known for n in theirs]
         return [(f, grouped[f.ref.label]) for f in fleets if f.ref.label in grouped], strangers
 
+    def _answer_all(
+        self, fleets: Sequence[tuple[Fleet, list[Notice]]], on_step: Callable[[ReflexStep], None]
+    ) -> list[list[ReflexStep]]:
+        """Steps of each fleet, in the order of fleets. After the first error no further fleet is begun."""
+
+        def told(step: ReflexStep) -> None:
+            with self._turn:
+                on_step(step)
+
+        def answer(one: tuple[Fleet, list[Notice]]) -> list[ReflexStep]:
+            return self._answer(*one, told)
+
+        if len(fleets) < 2:
+            return [answer(one) for one in fleets]
+        with ThreadPoolExecutor(min(_BESIDE, len(fleets)), thread_name_prefix="reflex") as pool:
+            return list(pool.map(answer, fleets))
+
     def _answer(
         self, fleet: Fleet, notices: Sequence[Notice], on_step: Callable[[ReflexStep], None]
     ) -> list[ReflexStep]:
         """One fleet's notices, all of them; told to the journal when nothing of it is left to do."""
-        save = [n for n in notices if not self.notices.begun("request-checkpoint", n)]
-        gone = [n for n in notices if n.kind == "interruption"]
-        taken = [n for n in gone if not self.notices.begun("replace-instances", n)]
         steps = []
-        for action in actions_for(fleet, save=save, taken=taken):
-            step = self._take(action, fleet)
+        for step in self._steps(fleet, notices):
             on_step(step)
             steps.append(step)
         failed = {i for s in steps if s.to_do for i in s.instance_ids}
@@ -121,43 +154,120 @@ class Reflex:
         self.notices.answered(given_up, proposals=proposals, given_up=True)
         return steps
 
-    def _take(self, action: ReplaceInstances | RequestCheckpoint, fleet: Fleet) -> ReflexStep:
-        self.lead()
-        ids = action.instance_ids
-        verb = "takes" if isinstance(action, ReplaceInstances) else "takes, or may take,"
-        tried = attempt(self.actuation, action, by=_BY, actor="reflex", rationale=f"EC2 {verb} {', '.join(ids)} back")
+    def _steps(self, fleet: Fleet, notices: Sequence[Notice]) -> Iterator[ReflexStep]:
+        gone = [n for n in notices if n.kind == "interruption"]
+        for save in saves(fleet, [n for n in notices if not self.notices.begun("request-checkpoint", n)]):
+            yield self._take(save, fleet, f"EC2 takes, or may take, {', '.join(save.instance_ids)} back")
+        for arn in fleet.target_groups:
+            yield from self._drain(arn, fleet, [n for n in gone if not self.notices.begun(draining(arn), n)])
+        for replace in replacements(fleet, [n for n in gone if not self.notices.begun("replace-instances", n)]):
+            yield self._take(replace, fleet, f"EC2 takes {', '.join(replace.instance_ids)} back")
+
+    def _drain(self, arn: str, fleet: Fleet, gone: Sequence[Notice]) -> Iterator[ReflexStep]:
+        """What is registered leaves one target group. A group that detached an instance drains it by itself."""
+        mine = {i.instance_id for i in fleet.instances}
+        gone = [n for n in gone if n.instance_id in mine]
+        if not gone:
+            return
+        try:
+            health = self._health(arn)
+        except CloudError as error:
+            ids = tuple(dict.fromkeys(n.instance_id for n in gone))
+            now = self.actuation.clock.now()
+            yield ReflexStep(
+                verdict="error",
+                reasons=(error.message,),
+                action="deregister-targets",
+                fleet=fleet.name,
+                instance_ids=ids,
+                at=now,
+            )
+            return
+        now = self.actuation.clock.now()
+        for drain in drains(fleet, arn, [n for n in gone if takes_requests(health.get(n.instance_id))], now=now):
+            told = drain_told(drain, delay_seconds=self._delay_seconds(arn))
+            yield self._take(drain, fleet, f"EC2 takes {', '.join(drain.instance_ids)} back: {told}")
+
+    def _take(self, action: _Answer, fleet: Fleet, rationale: str) -> ReflexStep:
+        with self._turn:
+            self.lead()
+        tried = attempt(self.actuation, action, by=_BY, actor="reflex", rationale=rationale)
         step = ReflexStep(
-            **dict(tried), action=action.types[0], fleet=fleet.name, instance_ids=ids, at=self.actuation.clock.now()
+            **dict(tried),
+            action=action.types[0],
+            fleet=fleet.name,
+            instance_ids=action.instance_ids,
+            at=self.actuation.clock.now(),
         )
         if step.outcome is not None and not step.to_do:
-            self.notices.began(action.kind, ids, fleet=fleet.ref.label, at=step.at)
+            self.notices.began(action, at=step.at)
         return step
 
+    def _health(self, arn: str) -> dict[str, str]:
+        """Read once a batch, also where fleets share a target group. Raises CloudError."""
+        with self._turn:
+            reading = self._reading.setdefault(arn, threading.Lock())
+        with reading:
+            if arn not in self._healths:
+                self._healths[arn] = self.actuation.reader.target_health(arn)
+            return self._healths[arn]
 
-def actions_for(
-    fleet: Fleet, *, save: Sequence[Notice], taken: Sequence[Notice]
-) -> list[ReplaceInstances | RequestCheckpoint]:
-    """Save first, it is one small write; then ask for the replacements. Pure.
+    def _delay_seconds(self, arn: str) -> int | None:
+        """The target group's deregistration delay; None = it could not be read."""
+        now = self.actuation.clock.now()
+        known = self._delays.get(arn)
+        if known is None or now - known[0] > _DELAY_KEPT:
+            try:
+                known = now, self.actuation.reader.target_group(arn).deregistration_delay_seconds
+            except CloudError:
+                return None
+            self._delays[arn] = known
+        return known[1]
 
-    save   notices whose instances shall save
-    taken  notices whose instances EC2 takes back
-    """
-    actions: list[ReplaceInstances | RequestCheckpoint] = []
+
+def saves(fleet: Fleet, notices: Sequence[Notice]) -> list[RequestCheckpoint]:
+    """One request for all that shall save; none where the fleet names no store. Pure."""
     store = checkpoint_store(fleet)
-    ids = tuple(dict.fromkeys(n.instance_id for n in save))
-    if store is not None:
-        bucket, job_id = store
-        actions += [
-            RequestCheckpoint(
-                fleet=fleet.ref, job_id=job_id, bucket=bucket, instance_ids=some, notice_digest=digest_of(list(save))
-            )
-            for some in _pieces(ids, _MAX_MARKERS)
-        ]
-    if fleet.ref.kind == "asg":  # an EC2 Fleet of type maintain replaces by itself, and has no detach
-        gone = tuple(dict.fromkeys(n.instance_id for n in taken))
-        actions += [ReplaceInstances(fleet=fleet.ref, instance_ids=some) for some in _pieces(gone, _MAX_IDS)]
-    return actions
+    if store is None:
+        return []
+    bucket, job_id = store
+    digest = digest_of(list(notices))
+    return [
+        RequestCheckpoint(fleet=fleet.ref, job_id=job_id, bucket=bucket, instance_ids=some, notice_digest=digest)
+        for some in _pieces(notices, _MAX_NAMED)
+    ]
 
 
-def _pieces(ids: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
+def drains(fleet: Fleet, target_group_arn: str, notices: Sequence[Notice], *, now: datetime) -> list[SetTargets]:
+    """All that EC2 takes back leave the target group together: the one that goes first says how long it may last."""
+    return [
+        SetTargets(
+            fleet=fleet.ref,
+            target_group_arn=target_group_arn,
+            instance_ids=some,
+            registered=False,
+            seconds_left=min(seconds_left(n, now=now) for n in notices if n.instance_id in some),
+        )
+        for some in _pieces(notices, _MAX_NAMED)
+    ]
+
+
+def replacements(fleet: Fleet, notices: Sequence[Notice]) -> list[ReplaceInstances]:
+    """For groups: an EC2 Fleet of type maintain replaces by itself, and has no detach. Pure."""
+    if fleet.ref.kind != "asg":
+        return []
+    return [ReplaceInstances(fleet=fleet.ref, instance_ids=some) for some in _pieces(notices, _MAX_DETACHED)]
+
+
+def seconds_left(notice: Notice, *, now: datetime) -> int:
+    """Until EC2 takes the instance, 0 to 120: two minutes after its notice. Hibernation begins with the notice."""
+    if notice.instance_action == "hibernate":
+        return 0
+    left = NOTICE_SECONDS - (now - notice.at).total_seconds()
+    return int(min(NOTICE_SECONDS, max(0.0, left)))
+
+
+def _pieces(notices: Sequence[Notice], size: int) -> list[tuple[str, ...]]:
+    """Instance ids, each once."""
+    ids = tuple(dict.fromkeys(n.instance_id for n in notices))
     return [ids[start : start + size] for start in range(0, len(ids), size)]

@@ -17,6 +17,8 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from agent.briefs import BRIEFS, LINES, UNTRUSTED
+from agent.inventory import UNTRUSTED as UNTRUSTED_INVENTORY
+from agent.inventory import of_inventory
 from agent.models.menu import openai_tools
 from agent.models.model import ToolCall
 from tools.cloud import Desk
@@ -184,16 +186,6 @@ def _of_fleet(fleet: Fleet) -> dict[str, Any]:
     return body
 
 
-def _of_inventory(inventory: Inventory) -> dict[str, Any]:
-    body = inventory.model_dump(mode="json")
-    for row, fleet in zip(body["fleets"], inventory.fleets, strict=True):
-        row["ref"] = fleet.ref.label
-    body["fleets_total"] = len(inventory.fleets)
-    if len(inventory.fleets) > 12:  # the rows will be cut: the names alone still fit
-        body["names"] = " ".join(fleet.name[:40] for fleet in inventory.fleets)[:2_000]
-    return body
-
-
 def _of_risk(risk: FleetRisk) -> dict[str, Any]:
     body = risk.model_dump(mode="json")
     for row, score in zip(body["pools"], risk.pools, strict=True):
@@ -272,7 +264,7 @@ def _of_preview(preview: Preview) -> dict[str, Any]:
 
 _CONDENSED: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
     Fleet: _of_fleet,
-    Inventory: _of_inventory,
+    Inventory: of_inventory,
     **BRIEFS,
     FleetRisk: _of_risk,
     CheckpointInventory: _of_checkpoints,
@@ -282,7 +274,7 @@ _CONDENSED: dict[type[Record], Callable[[Any], dict[str, Any]]] = {
 
 _UNTRUSTED: dict[type[Record], tuple[str, ...]] = {
     Fleet: ("name", "tags"),
-    Inventory: ("fleets.name", "fleets.workload", "names"),
+    Inventory: UNTRUSTED_INVENTORY,
     **UNTRUSTED,
     FleetRisk: ("fleet",),
     CheckpointInventory: ("fleet", "job_id", "bucket", "checkpoints.checkpoint_id", "checkpoints.problem"),

@@ -23,6 +23,7 @@ from tools.records import (
     DeleteFleet,
     Exposure,
     Fleet,
+    FleetKind,
     FleetRef,
     FleetSample,
     InstanceTypeSpec,
@@ -99,6 +100,18 @@ class TemplateVersion(Record):
     image_id: str | None
     description: str
     default: bool
+    market: str | None = None
+    """spot, capacity-block, …: what the template itself buys; None = on demand, or whatever the launch says"""
+
+
+class Site(Record):
+    """Where something new would stand."""
+
+    zones: dict[str, str]
+    """subnet → zone name; a subnet that EC2 does not know is left out"""
+    bearers: tuple[str, ...]
+    """ids of what lives and bears the name already"""
+    as_of: UtcTime
 
 
 class CloudReader(Protocol):
@@ -173,7 +186,14 @@ class CloudReader(Protocol):
         ...
 
     def created_by(self, intent_id: str, action: Action) -> tuple[str, ...]:
-        """Ids of what bears the intent's tag and still exists: fleets, instances, template versions, snapshots."""
+        """Ids of what bears the intent's tag: fleets, instances, template versions, snapshots.
+
+        What has ended since counts, for as long as AWS shows it: it happened.
+        """
+        ...
+
+    def site(self, kind: FleetKind, name: str, subnet_ids: Sequence[str]) -> Site:
+        """Where a fleet, or instances, of this name would stand."""
         ...
 
     @property
@@ -290,6 +310,7 @@ class ChangeMade(Record):
     """One proposal that was carried out, as the journal tells it."""
 
     proposal_id: Name
+    intent_id: Name
     action: Action
     before: dict[str, Any]
     """the fields it touched, as they were; the newest outcome's"""

@@ -37,6 +37,7 @@ def _change(row: tuple[str, str, str]) -> ChangeMade:
     intent, outcome = Intent.model_validate_json(row[1]), Outcome.model_validate_json(row[2])
     return ChangeMade(
         proposal_id=row[0],
+        intent_id=intent.intent_id,
         action=intent.permit.action,
         before=intent.expect,
         after=outcome.after or intent.want,

@@ -19,6 +19,7 @@ from agent.journal.files import UNREADABLE, connect, prepare, told
 from agent.journal.missing import accept, note_missing
 from agent.journal.records import Conversation, Lease, OpenIntent, SavedProposal
 from agent.journal.schema import create_or_check, wrap
+from agent.journal.watches import Watches, begin
 from agent.journal.witness import read_witness, write_witness
 from agent.journal.writer import WITNESS_SECONDS, Transaction, Writer, clean, hash_at, read_head
 from policies.records import Approval, Decision, Measure, Proposal, Reservation, WindowUse
@@ -39,6 +40,7 @@ class Journal:
         self._clock = clock
         self._closed = False
         self._process = os.getpid()
+        self.watches = Watches(writer.do, self._read)
         self._at_exit = _close_at_exit(self)
 
     @classmethod
@@ -213,10 +215,18 @@ class Journal:
         self._writer.do(lambda tx: intents.mark_sending(tx, intent_id, lease=lease, at=at, actor=actor))
 
     def close_intent(self, intent_id: str, outcome: Outcome, *, unsent_only: bool = False, actor: str) -> bool:
-        """Audit kind `outcome`; `unknown` keeps the intent open, and is not written when it is closed."""
-        written: bool = self._writer.do(
-            lambda tx: intents.close_intent(tx, intent_id, outcome, unsent_only=unsent_only, actor=actor)
-        )
+        """Audit kind `outcome`; `unknown` keeps the intent open, and is not written when it is closed.
+
+        A change that is to be looked after is watched from here on.
+        """
+
+        def work(tx: Transaction) -> bool:
+            written = intents.close_intent(tx, intent_id, outcome, unsent_only=unsent_only, actor=actor)
+            if written:
+                begin(tx, intent_id, outcome, actor=actor)
+            return written
+
+        written: bool = self._writer.do(work)
         return written
 
     def open_intents(self) -> tuple[OpenIntent, ...]:

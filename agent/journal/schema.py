@@ -13,7 +13,7 @@ import sqlite_utils
 from agent.journal.chain import COLUMNS
 from tools.errors import JournalError
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x53505744  # «SPWD», for file(1)
 
 _AUDIT = f"""
@@ -22,6 +22,20 @@ CREATE TABLE audit (
   {", ".join(f"{c} TEXT NOT NULL CHECK (typeof({c}) = 'text')" for c in COLUMNS[1:])}
 ) STRICT
 """
+
+_WATCHES = (
+    # until NULL = the change is not made yet; a row gives no rights: what undoes a change is judged like any other
+    """CREATE TABLE watches (
+      proposal_id TEXT PRIMARY KEY REFERENCES proposals, fleet TEXT NOT NULL, armed_at TEXT NOT NULL,
+      seconds INTEGER NOT NULL, on_fail TEXT NOT NULL CHECK (on_fail IN ('rollback', 'escalate')),
+      status TEXT NOT NULL CHECK (status IN
+        ('armed', 'void', 'watching', 'passed', 'failed', 'rolled-back', 'escalated')),
+      changed_at TEXT, until TEXT, ended_at TEXT, rollback_id TEXT REFERENCES proposals, told TEXT NOT NULL DEFAULT '',
+      attended_by TEXT, attended_until TEXT,
+      baseline TEXT NOT NULL CHECK (json_valid(baseline)), verdict TEXT CHECK (verdict IS NULL OR json_valid(verdict))
+    ) STRICT""",
+    "CREATE INDEX watches_by_status ON watches (status)",
+)
 
 _TABLES = (
     _AUDIT,
@@ -66,12 +80,16 @@ _TABLES = (
       message TEXT NOT NULL CHECK (json_valid(message))
     ) STRICT""",
     "CREATE INDEX messages_of_conversation ON messages (conversation_id, message_id)",
+    *_WATCHES,
     # guard rails against accidents; whoever drops them is found by the chain
     """CREATE TRIGGER audit_is_never_updated BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
     """CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
 )
+
+_MIGRATIONS: dict[int, tuple[str, ...]] = {2: _WATCHES}
+"""version → what makes the next one of it"""
 
 _VIEWS = {
     "v_audit": """
@@ -94,9 +112,10 @@ _VIEWS = {
 
 
 def create_or_check(db: Any, path: Path) -> None:
-    """Inside one IMMEDIATE transaction: make the tables in an empty file, or see that the file is ours.
+    """Inside one IMMEDIATE transaction: make the tables in an empty file, or see that the file is ours; one of an
+    older version gets what it lacks, and its audit log stays as it is.
 
-    Raises  JournalError: another program's database, or one from a newer or older spotwarden
+    Raises  JournalError: another program's database, or one from a newer or a much older spotwarden
     """
     version = db.execute("PRAGMA user_version").fetchone()[0]
     application = db.execute("PRAGMA application_id").fetchone()[0]
@@ -113,6 +132,11 @@ def create_or_check(db: Any, path: Path) -> None:
             f"{path} was written by a newer spotwarden (journal version {version}, this one knows {VERSION})",
             hint="upgrade spotwarden, or name another file with --db; nothing was changed",
         )
+    while version in _MIGRATIONS:
+        for statement in _MIGRATIONS[version]:
+            db.execute(statement)
+        version += 1
+        db.execute(f"PRAGMA user_version={version}")
     if version < VERSION:
         raise JournalError(
             f"{path} was written by an older spotwarden (journal version {version}, this one writes {VERSION})",

@@ -28,7 +28,7 @@ REFLEX = """
   - name: answer
     resource: any
     mode: {type: autonomous, on: interruption-notice}
-    actions: [request-checkpoint, replace-instances]
+    actions: [request-checkpoint, deregister-targets, replace-instances]
 """
 WIDE = parse_policy(f"{HEAD}policies:{REFLEX}", source="wide")
 """the reflex may do anything, and nobody else may do a thing"""
@@ -151,9 +151,9 @@ def _in_service(instance: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def open_street() -> Iterator[Street]:
+def open_street(scenario: str = "tour") -> Iterator[Street]:
     with (
-        SimulatedAccount.start(stepped=True) as sim,
+        SimulatedAccount.start(scenario=scenario, stepped=True) as sim,
         open_account(
             profile=None,
             region=sim.region,

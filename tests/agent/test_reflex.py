@@ -247,16 +247,37 @@ def test_trouble_with_one_fleet_stops_no_other_and_is_tried_again_before_it_is_a
     street.post("interruption", first)
     street.post("interruption", second)
     street.sim.fail("DetachInstances", kind)
-    report = wide.answer()
-    assert report.to_do == (first,)
-    detached = street.detached(seen)
-    assert detached == [[second]]
+    (refused,) = wide.answer().to_do  # fleets are answered beside each other: either met the fault
+    (other,) = {first, second} - {refused}
+    assert street.detached(seen) == [[other]]
     assert street.waiting_messages() == 1
     assert wide.answer() is None, "not at once: it was just refused"
     street.sim.advance(5)
     assert [s.outcome.status for s in wide.answer().steps] == ["done"]
-    assert street.detached(seen) == [[second], [first]]
+    assert street.detached(seen) == [[other], [refused]]
     assert (len(street.markers(seen)), street.waiting_messages()) == (2, 0)
+
+
+def test_fleets_are_answered_beside_each_other_and_in_order_inside_each(street, wide):
+    """Four of them, and one has neither a store nor anything to detach."""
+    names = ("batch", "ml-train", "web-canary", "render")
+    victims, seen = {name: street.spot(name)[0] for name in names}, street.seen()
+    for victim in victims.values():
+        street.post("interruption", victim)
+    report = wide.answer()
+    assert (report.left_alone, report.to_do) == ((victims["render"],), ())
+    told = [(s.fleet, s.action, s.outcome.status) for s in report.steps]
+    assert told == [
+        ("batch", "request-checkpoint", "done"),
+        ("batch", "replace-instances", "done"),
+        ("ml-train", "request-checkpoint", "done"),
+        ("ml-train", "replace-instances", "done"),
+        ("web-canary", "replace-instances", "done"),
+    ]
+    for name in ("batch", "ml-train"):
+        mine = [r["operation"] for r in street.sim.effects(seen) if victims[name] in str(r)]
+        assert mine.index("PutObject") < mine.index("DetachInstances")
+    assert sorted(street.detached(seen)) == sorted([v] for n, v in victims.items() if n != "render")
 
 
 def test_what_never_succeeds_is_given_up_and_told(street, wide):

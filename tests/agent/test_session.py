@@ -16,7 +16,7 @@ from tools.simulation.client import SimulatedAccount
 sys.path.insert(0, str(Path(__file__).parent))
 from session_house import REPORT, call, change, kinds, open_house, said
 
-LOOK = Turn(text="let me look", tool_calls=(call("list_fleets"),), prompt_tokens=10, completion_tokens=5)
+LOOK = Turn(text="let me look", tool_calls=(call("list_fleets", matching=None),), prompt_tokens=10, completion_tokens=5)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,11 @@ def test_of_several_changes_in_one_turn_only_the_first_is_proposed(account, tmp_
 
 
 def test_an_unknown_tool_and_broken_arguments_are_told_to_the_model(account, tmp_path):
-    odd = (call("rm_rf"), call("describe_fleet", fleet=3), call("list_fleets").with_(arguments="{not json"))
+    odd = (
+        call("rm_rf"),
+        call("describe_fleet", fleet=3),
+        call("list_fleets", matching=None).with_(arguments="{not json"),
+    )
     with open_house(account, tmp_path, [Turn(text="", tool_calls=odd), REPORT]) as house:
         events = list(house.session.ask("do odd things"))
         shown = [c.arguments for m in house.model.seen[-1] for c in m.tool_calls]
@@ -285,7 +289,9 @@ def test_the_same_call_a_third_time_is_refused(account, tmp_path):
 
 
 def test_cancel_in_mid_stream_ends_the_words_and_the_session_stays_usable(account, tmp_path):
-    with open_house(account, tmp_path, [Turn(text="one two three four", tool_calls=(call("list_fleets"),))]) as house:
+    with open_house(
+        account, tmp_path, [Turn(text="one two three four", tool_calls=(call("list_fleets", matching=None),))]
+    ) as house:
         house.model.before_word = lambda n: house.session.cancel() if n == 2 else None
         events = list(house.session.ask("talk"))
         assert said(events) == "one two"
@@ -318,7 +324,7 @@ def test_cancel_during_an_act_lets_it_finish_and_tells_it(account, tmp_path):
 
 
 def test_cancel_between_tools_runs_no_further_one(account, tmp_path):
-    two = Turn(text="", tool_calls=(call("list_fleets"), call("describe_fleet", fleet="batch")))
+    two = Turn(text="", tool_calls=(call("list_fleets", matching=None), call("describe_fleet", fleet="batch")))
     with open_house(account, tmp_path, [two, REPORT]) as house:
         events = []
         for event in house.session.ask("look"):

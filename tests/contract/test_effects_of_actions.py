@@ -173,7 +173,7 @@ def test_a_group_without_a_mix_says_the_way_out(world):
 
 @pytest.mark.accepts("DC-01")
 def test_the_tools_answer_with_units_and_moments(world):
-    inventory = list_fleets.run(world.reader, world.clock)
+    inventory = list_fleets.run(world.reader, world.clock, None)
     assert {r.name for r in inventory.fleets} == {f.name for f in world.reader.fleets()}
     assert inventory.usd_per_hour == sum(r.usd_per_hour for r in inventory.fleets)  # the commitment is used whole
     assert [r.name for r in inventory.fleets if r.covered_by_commitment] == ["api-core"]

@@ -40,7 +40,7 @@ def chat(account, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.accepts("DC-01", "P-28")
 def test_streamed_tool_calls_are_answered_by_real_tools(chat):
-    code, told, _ = chat("what runs?", call("list_fleets"), say("five fleets run"))
+    code, told, _ = chat("what runs?", call(("list_fleets", {"matching": None})), say("five fleets run"))
     assert (code, told["status"], told["answer"].strip()) == (0, "answered", "five fleets run")
     assert [t["tool"] for t in told["tools"]] == ["list_fleets"]
     assert {f["name"] for f in told["tools"][0]["result"]["fleets"]} >= {"ml-train", "batch", "api-core"}
@@ -97,7 +97,7 @@ def test_a_passing_fault_is_retried(chat):
 
 
 def test_a_model_that_never_stops_asking_is_stopped(chat):
-    code, told, err = chat("loop", call("list_fleets"))
+    code, told, err = chat("loop", call(("list_fleets", {"matching": None})))
     assert (code, told["status"]) == (1, "limit")
     assert "→" in err
 

@@ -42,6 +42,13 @@ class Reach:
         pages = self("ec2").get_paginator("describe_instances").paginate(Filters=filters)
         return [i for p in pages for r in p["Reservations"] for i in r["Instances"]]
 
+    def named(self, name: str) -> dict[str, Any]:
+        """The lone instance of that name."""
+        return self.described(Filters=[{"Name": "tag:Name", "Values": [name]}])[0]
+
+    def described(self, **asked: Any) -> list[dict[str, Any]]:
+        return [i for r in self("ec2").describe_instances(**asked)["Reservations"] for i in r["Instances"]]
+
     def split(self, name: str) -> tuple[int, int]:
         """(on-demand, spot) instances of a group."""
         spot = sum(1 for i in self.instances(name) if i.get("InstanceLifecycle") == "spot")
@@ -63,3 +70,12 @@ def aws(account: SimulatedAccount) -> Iterator[Reach]:
     reach = Reach(account, {})
     yield reach
     reach.close()
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Reach]:
+    """The scenario with one of everything that may be changed."""
+    with SimulatedAccount.start(scenario="proving-ground", stepped=True, seed=7) as started:
+        reach = Reach(started, {})
+        yield reach
+        reach.close()

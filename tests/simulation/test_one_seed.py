@@ -47,6 +47,27 @@ def test_one_seed_gives_one_world_however_often_it_is_read():
     assert first[2] != other[2]
 
 
+def visit_with_faults(seed):
+    """What a troubled visit to the proving ground leaves behind."""
+    with SimulatedAccount.start(scenario="proving-ground", stepped=True, seed=seed) as account:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        asg = boto3.client("autoscaling", endpoint_url=account.endpoint_url, region_name="us-east-1", **keys)
+        account.fail("*", "stale", times=0, seconds=60)
+        account.fail("SetDesiredCapacity", "stranger", change={"group": "ledger", "desired": 3})
+        asg.set_desired_capacity(AutoScalingGroupName="trainers", DesiredCapacity=6)
+        asg.start_instance_refresh(AutoScalingGroupName="trainers", Preferences={"MinHealthyPercentage": 50})
+        account.advance(600)
+        seen = asg.describe_auto_scaling_groups()["AutoScalingGroups"]
+        asg.close()
+        return account.state(), account.effects(), seen
+
+
+def test_one_seed_gives_one_outcome_of_faults_strangers_and_refreshes():
+    first, again = visit_with_faults(7), visit_with_faults(7)
+    assert first == again
+    assert first[1]
+
+
 def test_an_account_can_be_attached_to_and_outlives_the_visitor():
     with SimulatedAccount.start(stepped=True) as account:
         visitor = SimulatedAccount.attach(account.endpoint_url)

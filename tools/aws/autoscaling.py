@@ -1,21 +1,34 @@
 """Auto Scaling groups: read as fleets, and the one request that changes a group."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
+
+from pydantic import ValidationError
 
 from tools.aws import ec2
 from tools.aws.calls import Calls
 from tools.cloud import FleetSettings
 from tools.errors import DataError, NotFound, Rejected
-from tools.records import Fleet, FleetRef, InstanceTypeOverride, PurchaseMix, SpotAllocationStrategy
+from tools.records import (
+    Fleet,
+    FleetRef,
+    Instance,
+    InstanceRequirements,
+    InstanceTypeOverride,
+    LaunchTemplateUse,
+    OnDemandAllocationStrategy,
+    PurchaseMix,
+    SpotAllocationStrategy,
+)
 
 SOURCE = "EC2 Auto Scaling DescribeAutoScalingGroups"
 _GROUPS = ("autoscaling", "DescribeAutoScalingGroups", "AutoScalingGroups")
+_MOST_A_PAGE = 100
 _CONFIGURATIONS_A_CALL = 50
 
 
 def groups(calls: Calls) -> list[dict[str, Any]]:
-    return list(calls.pages(*_GROUPS))
+    return list(calls.pages(*_GROUPS, MaxRecords=_MOST_A_PAGE))
 
 
 def group(calls: Calls, name: str) -> dict[str, Any]:
@@ -31,9 +44,9 @@ def group(calls: Calls, name: str) -> dict[str, Any]:
 def as_fleets(calls: Calls, rows: Iterable[dict[str, Any]], sight: ec2.Sight) -> list[Fleet]:
     """Groups with their instances: EC2 is asked once for all of them."""
     rows = list(rows)
-    members = [m for row in rows for m in _members(row)]
-    protected = frozenset(m["InstanceId"] for m in members if m.get("ProtectedFromScaleIn"))
-    found = ec2.instances(calls, (m["InstanceId"] for m in members), zones=sight.zones, protected=protected)
+    members = {m["InstanceId"]: m for row in rows for m in _members(row)}
+    read = ec2.instances(calls, members, zones=sight.zones)
+    found = {i: _member(instance, members[i]) for i, instance in read.items()}
     mixes = {row["AutoScalingGroupName"]: read_mix(row) for row in rows}
     own = _own_types(calls, (r for r in rows if not _names_types(mixes[r["AutoScalingGroupName"]])))
     fleets = []
@@ -54,6 +67,10 @@ def as_fleets(calls: Calls, rows: Iterable[dict[str, Any]], sight: ec2.Sight) ->
                 zones=tuple(sorted(row.get("AvailabilityZones") or ())),
                 instances=tuple(found[i] for i in ids if i in found),
                 tags=ec2.tags(row.get("Tags") or ()),
+                launch_template=_template_use(_specification(row)),
+                target_groups=_target_groups(row),
+                new_instances_protected=bool(row.get("NewInstancesProtectedFromScaleIn")),
+                deletion_protected=row.get("DeletionProtection") not in {None, "none"},
                 as_of=sight.now,
                 source=SOURCE,
             )
@@ -70,27 +87,93 @@ def _members(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [m for m in row.get("Instances") or () if not str(m.get("LifecycleState")).startswith("Detach")]
 
 
+def _member(instance: Instance, member: dict[str, Any]) -> Instance:
+    """An instance with what its group says of it."""
+    return instance.with_(
+        protected_from_scale_in=bool(member.get("ProtectedFromScaleIn")),
+        lifecycle_state=member.get("LifecycleState"),
+        launch_template=_template_use(member.get("LaunchTemplate")),
+    )
+
+
+def _specification(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The launch template of a group; None = it uses a launch configuration."""
+    mixed = (row.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    found: dict[str, Any] | None = row.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification")
+    return found
+
+
+def _template_use(specification: dict[str, Any] | None) -> LaunchTemplateUse | None:
+    if not specification:
+        return None
+    template_id, version = ec2.template_of(specification)
+    return LaunchTemplateUse(template_id=template_id, version=version)
+
+
+def _target_groups(row: dict[str, Any]) -> tuple[str, ...]:
+    """AWS tells a target group in either of two places, or in both."""
+    sources = [s["Identifier"] for s in row.get("TrafficSources") or () if s.get("Type", "elbv2") == "elbv2"]
+    arns = (*(row.get("TargetGroupARNs") or ()), *(s for s in sources if ":targetgroup/" in s))
+    return tuple(dict.fromkeys(arns))
+
+
 def read_mix(row: dict[str, Any]) -> PurchaseMix | None:
-    """AWS leaves defaults out of its answers: base 0, 100 % above it, lowest-price."""
+    """AWS leaves defaults out of its answers: base 0, 100 % above it, lowest-price; on demand, lowest-price for types
+    chosen by attributes and prioritized for a list.
+    """
     policy = row.get("MixedInstancesPolicy")
     if not policy:
         return None
-    distribution = policy.get("InstancesDistribution") or {}
-    strategy = distribution.get("SpotAllocationStrategy") or "lowest-price"
-    if strategy not in get_args(SpotAllocationStrategy):
-        raise DataError(
-            f"{row['AutoScalingGroupName']}: AWS names a spot allocation strategy {strategy!r}, not known here"
-        )
+    name, distribution = row["AutoScalingGroupName"], policy.get("InstancesDistribution") or {}
+    overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or ()
+    requirements = _requirements(name, overrides)
+    spot = distribution.get("SpotAllocationStrategy") or "lowest-price"
+    on_demand = distribution.get("OnDemandAllocationStrategy") or ("lowest-price" if requirements else "prioritized")
+    for said, known in ((spot, SpotAllocationStrategy), (on_demand, OnDemandAllocationStrategy)):
+        if said not in get_args(known):
+            raise DataError(f"{name}: AWS names an allocation strategy {said!r}, not known here")
     return PurchaseMix(
         on_demand_base_capacity=distribution.get("OnDemandBaseCapacity") or 0,
         on_demand_percentage_above_base=_given(distribution.get("OnDemandPercentageAboveBaseCapacity"), 100),
-        spot_allocation_strategy=strategy,
+        spot_allocation_strategy=spot,
         overrides=tuple(
             InstanceTypeOverride(instance_type=o["InstanceType"], weighted_capacity=_weight(o.get("WeightedCapacity")))
-            for o in (policy.get("LaunchTemplate") or {}).get("Overrides") or ()
+            for o in overrides
             if o.get("InstanceType")
         ),
+        instance_requirements=requirements,
+        on_demand_allocation_strategy=on_demand,
     )
+
+
+def _requirements(name: str, overrides: Iterable[Mapping[str, Any]]) -> InstanceRequirements | None:
+    """Of the first override that chooses by attributes; None = they all name types.
+
+    Raises  DataError: AWS's answer holds what is not known here
+    """
+    asked = next((o["InstanceRequirements"] for o in overrides if o.get("InstanceRequirements")), None)
+    if asked is None:
+        return None
+    vcpus, memory = asked.get("VCpuCount") or {}, asked.get("MemoryMiB") or {}
+    try:
+        return InstanceRequirements(
+            min_vcpus=vcpus.get("Min") or 0,
+            max_vcpus=vcpus.get("Max"),
+            min_memory_mib=memory.get("Min") or 0,
+            max_memory_mib=memory.get("Max"),
+            **{field: tuple(asked.get(member) or ()) for field, member in _CHOICES.items()},
+        )
+    except ValidationError as error:
+        told = "; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors()[:3])
+        raise DataError(f"{name}: InstanceRequirements hold what is not known here: {told}") from None
+
+
+_CHOICES = {
+    "allowed_instance_types": "AllowedInstanceTypes",
+    "excluded_instance_types": "ExcludedInstanceTypes",
+    "cpu_manufacturers": "CpuManufacturers",
+    "instance_generations": "InstanceGenerations",
+}
 
 
 def _given(value: int | None, default: int) -> int:
@@ -105,8 +188,7 @@ def _own_types(calls: Calls, rows: Iterable[dict[str, Any]]) -> dict[str, str | 
     """Group → the instance type of its launch template or configuration, each read once; None = it names none."""
     templates, configurations = {}, {}
     for row in rows:
-        mixed = (row.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
-        template = row.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification")
+        template = _specification(row)
         if template:
             templates[row["AutoScalingGroupName"]] = ec2.template_of(template)
         elif row.get("LaunchConfigurationName"):
@@ -163,7 +245,12 @@ def _bought(row: dict[str, Any], wanted: FleetSettings) -> dict[str, Any]:
     """The purchase mix, the launch template's version, or both: they stand in one parameter where there is a mix."""
     version = wanted.launch_template_version
     if not row.get("MixedInstancesPolicy") and wanted.mix is None:
-        return {"LaunchTemplate": {**_one_name(row.get("LaunchTemplate") or {}), "Version": str(version)}}
+        if not row.get("LaunchTemplate"):
+            raise Rejected(
+                f"{row['AutoScalingGroupName']} launches from a launch configuration; nothing was sent",
+                hint="give the group a launch template first: launch configurations have no versions",
+            )
+        return {"LaunchTemplate": {**_one_name(row["LaunchTemplate"]), "Version": str(version)}}
     policy = _policy(row, wanted.mix or read_mix(row))
     if version is not None:
         policy["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"] = str(version)
@@ -198,8 +285,11 @@ def _one_name(specification: dict[str, Any]) -> dict[str, Any]:
 
 
 def _distribution(now: dict[str, Any], mix: PurchaseMix) -> dict[str, Any]:
+    by_default = "lowest-price" if mix.instance_requirements else "prioritized"
     wanted: dict[str, Any] = {
-        "OnDemandAllocationStrategy": now.get("OnDemandAllocationStrategy") or "prioritized",
+        "OnDemandAllocationStrategy": mix.on_demand_allocation_strategy
+        or now.get("OnDemandAllocationStrategy")
+        or by_default,
         "OnDemandBaseCapacity": mix.on_demand_base_capacity,
         "OnDemandPercentageAboveBaseCapacity": mix.on_demand_percentage_above_base,
         "SpotAllocationStrategy": mix.spot_allocation_strategy,
@@ -212,20 +302,43 @@ def _distribution(now: dict[str, Any], mix: PurchaseMix) -> dict[str, Any]:
 
 
 def _overrides(name: str, now: list[dict[str, Any]], mix: PurchaseMix) -> list[dict[str, Any]]:
-    if any("InstanceRequirements" in o for o in now):
-        if mix.overrides:
-            raise Rejected(
-                f"{name} selects instance types by attributes, so a list of types cannot be set; nothing was sent",
-                hint="change its instance requirements, or ask for the purchase mix alone",
-            )
-        return now
+    """The list, whole: kept types and attributes keep what else AWS has of them."""
+    now = [_one_template(o) for o in now]
+    if mix.instance_requirements is not None:
+        return _by_attributes(name, now, mix.instance_requirements)
     by_type = {o["InstanceType"]: o for o in now if o.get("InstanceType")}
     wanted = []
     for override in mix.overrides:
         kept = dict(by_type.get(override.instance_type, {"InstanceType": override.instance_type}))
         if override.weighted_capacity is not None:
             kept["WeightedCapacity"] = str(override.weighted_capacity)
-        if kept.get("LaunchTemplateSpecification"):
-            kept["LaunchTemplateSpecification"] = _one_name(kept["LaunchTemplateSpecification"])
         wanted.append(kept)
     return wanted
+
+
+def _one_template(override: dict[str, Any]) -> dict[str, Any]:
+    specification = override.get("LaunchTemplateSpecification")
+    return {**override, "LaunchTemplateSpecification": _one_name(specification)} if specification else override
+
+
+def _by_attributes(name: str, now: list[dict[str, Any]], wanted: InstanceRequirements) -> list[dict[str, Any]]:
+    """One override with the attributes wanted; what else it asks for, such as local disks, it keeps asking for."""
+    by_attributes = [o for o in now if o.get("InstanceRequirements")]
+    if now == by_attributes and _requirements(name, now) == wanted:
+        return now
+    if len(by_attributes) > 1:
+        raise Rejected(
+            f"{name} has {len(by_attributes)} overrides that choose types by attributes, and one would be written;"
+            " nothing was sent",
+            hint="change them where they were made",
+        )
+    first = by_attributes[0] if by_attributes else {}
+    asked = {k: v for k, v in (first.get("InstanceRequirements") or {}).items() if k not in _CHOICES.values()}
+    asked["VCpuCount"] = _range(wanted.min_vcpus, wanted.max_vcpus)
+    asked["MemoryMiB"] = _range(wanted.min_memory_mib, wanted.max_memory_mib)
+    asked |= {member: list(getattr(wanted, field)) for field, member in _CHOICES.items() if getattr(wanted, field)}
+    return [{**first, "InstanceRequirements": asked}]
+
+
+def _range(low: int, high: int | None) -> dict[str, int]:
+    return {"Min": low} if high is None else {"Min": low, "Max": high}

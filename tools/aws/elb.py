@@ -12,8 +12,7 @@ from tools.records import SetTargets
 _DELAY = "deregistration_delay.timeout_seconds"
 _NONE_SET = 300
 """seconds, Elastic Load Balancing's default"""
-LEAVING = frozenset({"draining", "unused"})
-"""AWS's words for a target that gets no new request any more; every other word means that it is registered"""
+_LEAVES = "draining"
 
 
 def target_health(calls: Calls, target_group_arn: str) -> dict[str, str]:
@@ -23,7 +22,7 @@ def target_health(calls: Calls, target_group_arn: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for instance_id, _, word in _targets(calls, target_group_arn):
-        if instance_id not in found or found[instance_id] in LEAVING:
+        if instance_id not in found or found[instance_id] == _LEAVES:
             found[instance_id] = word
     return found
 
@@ -59,7 +58,7 @@ def set_targets(calls: Calls, send: Any, action: SetTargets, instance_ids: Seque
         targets: list[dict[str, Any]] = [{"Id": i} for i in sorted(ids)]
     else:
         now = _targets(calls, action.target_group_arn) if ids else []
-        targets = [{"Id": i, "Port": port} for i, port, word in sorted(now) if i in ids and word not in LEAVING]
+        targets = [{"Id": i, "Port": port} for i, port, word in sorted(now) if i in ids and word != _LEAVES]
     if not targets:
         return Receipt(request_ids=())
     operation = "RegisterTargets" if action.registered else "DeregisterTargets"

@@ -17,12 +17,24 @@ from tools.aws import ec2
 from tools.aws.calls import Calls
 from tools.cloud import FleetSettings
 from tools.errors import DataError, NotFound, Rejected
-from tools.records import Fleet, FleetRef, InstanceTypeOverride, PurchaseMix, SpotAllocationStrategy, Tag
+from tools.records import (
+    Fleet,
+    FleetKind,
+    FleetRef,
+    InstanceTypeOverride,
+    LaunchTemplateUse,
+    OnDemandAllocationStrategy,
+    PurchaseMix,
+    SpotAllocationStrategy,
+    Tag,
+)
 
 SOURCE = "EC2 DescribeFleets"
 MAX_TARGET = 10_000
 """units in one EC2 Fleet (service quota)"""
 _LIVE = ("active", "modifying", "submitted")
+_MEMBER_TAG = "aws:ec2:fleet-id"
+"""which EC2 writes on every instance of an EC2 Fleet"""
 
 
 def live(calls: Calls) -> list[dict[str, Any]]:
@@ -41,33 +53,60 @@ def one(calls: Calls, fleet_id: str) -> dict[str, Any]:
 
 
 def as_fleets(calls: Calls, rows: Iterable[dict[str, Any]], sight: ec2.Sight) -> list[Fleet]:
+    return built(calls, ((r, _members(calls, r)) for r in rows), sight, kind="ec2-fleet", source=SOURCE)
+
+
+def built(
+    calls: Calls, rows: Iterable[tuple[dict[str, Any], list[str]]], sight: ec2.Sight, *, kind: FleetKind, source: str
+) -> list[Fleet]:
+    """Fleets of DescribeFleets rows, each with the ids of its instances; a Spot Fleet request has the same shape."""
     rows = list(rows)
-    members = {r["FleetId"]: _members(calls, r["FleetId"]) for r in rows}
-    found = ec2.instances(calls, (i for ids in members.values() for i in ids), zones=sight.zones)
-    subnets = ec2.subnet_zones(calls, (s for r in rows for o in _raw_overrides(r) for s in _list(o.get("SubnetId"))))
+    found = ec2.instances(calls, (i for _, ids in rows for i in ids), zones=sight.zones)
+    subnets = ec2.subnet_zones(calls, (s for r, _ in rows for o in _raw_overrides(r) for s in _list(o.get("SubnetId"))))
     return [
         Fleet(
-            ref=FleetRef(kind="ec2-fleet", fleet_id=row["FleetId"], account_id=sight.account_id, region=calls.region),
+            ref=FleetRef(kind=kind, fleet_id=row["FleetId"], account_id=sight.account_id, region=calls.region),
             desired_capacity=row["TargetCapacitySpecification"]["TotalTargetCapacity"],
             min_size=0,
             max_size=MAX_TARGET,
-            mix=_mix(row),
+            mix=mix_of(row),
             instance_type=_own_type(calls, row),
             capacity_rebalance=_rebalances(row),
             zones=_zones(row, subnets, sight.zones),
-            instances=tuple(found[i] for i in members[row["FleetId"]] if i in found),
+            instances=tuple(found[i] for i in ids if i in found),
             tags=_tags(row),
+            launch_template=_template(row),
+            fleet_type=row.get("Type") or "maintain",
             as_of=sight.now,
-            source=SOURCE,
+            source=source,
         )
-        for row in rows
+        for row, ids in rows
     ]
 
 
-def _members(calls: Calls, fleet_id: str) -> list[str]:
-    """Ids in id order."""
-    rows = calls.pages_by_token("ec2", "DescribeFleetInstances", "ActiveInstances", token="NextToken", FleetId=fleet_id)  # noqa: S106 - the name of a field
-    return sorted(r["InstanceId"] for r in rows)
+def _members(calls: Calls, row: dict[str, Any]) -> list[str]:
+    """Ids in id order. DescribeFleetInstances does not know fleets of type instant: their instances tell by a tag."""
+    if row.get("Type") == "instant":
+        filters = [{"Name": f"tag:{_MEMBER_TAG}", "Values": [row["FleetId"]]}]
+        found = calls.pages("ec2", "DescribeInstances", "Reservations", Filters=filters)
+        return sorted(i["InstanceId"] for r in found for i in r["Instances"])
+    listed = calls.pages_by_token(
+        "ec2",
+        "DescribeFleetInstances",
+        "ActiveInstances",
+        token="NextToken",  # noqa: S106 - the name of a field
+        FleetId=row["FleetId"],
+    )
+    return sorted(r["InstanceId"] for r in listed)
+
+
+def _template(row: dict[str, Any]) -> LaunchTemplateUse | None:
+    """Of the first configuration; None = it is named in no way that could be asked about."""
+    specification = next((c.get("LaunchTemplateSpecification") or {} for c in _configs(row)), {})
+    template_id = specification.get("LaunchTemplateId")
+    if not template_id:
+        return None
+    return LaunchTemplateUse(template_id=template_id, version=str(specification.get("Version") or "$Default"))
 
 
 def _configs(row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,9 +135,12 @@ def _rebalances(row: dict[str, Any]) -> bool:
 
 
 def _zones(row: dict[str, Any], subnets: Mapping[str, str], zones: Mapping[str, str]) -> tuple[str, ...]:
-    """Where its overrides point; a fleet that names no place may launch in every zone."""
-    named = {z for o in _raw_overrides(row) for z in _list(o.get("AvailabilityZone"))}
-    named |= {subnets[s] for o in _raw_overrides(row) for s in _list(o.get("SubnetId")) if s in subnets}
+    """Where its overrides point, by name, id or subnet; a fleet that names no place may launch in every zone."""
+    raw = _raw_overrides(row)
+    by_id = {zone_id: name for name, zone_id in zones.items()}
+    named = {z for o in raw for z in _list(o.get("AvailabilityZone"))}
+    named |= {by_id[z] for o in raw for z in _list(o.get("AvailabilityZoneId")) if z in by_id}
+    named |= {subnets[s] for o in raw for s in _list(o.get("SubnetId")) if s in subnets}
     return tuple(sorted(named or zones))
 
 
@@ -106,7 +148,7 @@ def _tags(row: dict[str, Any]) -> tuple[Tag, ...]:
     return ec2.tags(row.get("Tags") or ())
 
 
-def _mix(row: dict[str, Any]) -> PurchaseMix:
+def mix_of(row: dict[str, Any]) -> PurchaseMix:
     target = row["TargetCapacitySpecification"]
     on_demand, spot = target.get("OnDemandTargetCapacity") or 0, target.get("SpotTargetCapacity") or 0
     by_default = target.get("DefaultTargetCapacityType") == "on-demand"
@@ -117,8 +159,14 @@ def _mix(row: dict[str, Any]) -> PurchaseMix:
         on_demand_base_capacity=target["TotalTargetCapacity"] - spot if by_default and spot else on_demand,
         on_demand_percentage_above_base=100 if by_default and not spot else 0,
         spot_allocation_strategy=strategy,
+        on_demand_allocation_strategy=_on_demand_strategy(row),
         overrides=_overrides_by_type(row),
     )
+
+
+def _on_demand_strategy(row: dict[str, Any]) -> OnDemandAllocationStrategy | None:
+    told = (row.get("OnDemandOptions") or {}).get("AllocationStrategy")
+    return next((s for s in get_args(OnDemandAllocationStrategy) if s == told), None)
 
 
 def _overrides_by_type(row: dict[str, Any]) -> tuple[InstanceTypeOverride, ...]:
@@ -141,18 +189,23 @@ def update(row: dict[str, Any], settings: FleetSettings) -> dict[str, Any]:
             f"{row['FleetId']} is of type {row.get('Type')!r}, and EC2 changes only fleets of type maintain",
             hint="create a new fleet with what you want",
         )
-    now = _mix(row)
+    now = mix_of(row)
     wanted = settings.mix or now
+    for what, has, asked in (
+        ("spot allocation strategy", now.spot_allocation_strategy, wanted.spot_allocation_strategy),
+        ("on-demand allocation strategy", now.on_demand_allocation_strategy, wanted.on_demand_allocation_strategy),
+    ):
+        if has != asked:
+            raise Rejected(
+                f"{row['FleetId']}: EC2 cannot change the {what} of a fleet that runs; nothing was sent",
+                hint="create a new fleet with the strategy, and drain this one",
+            )
     parameters: dict[str, Any] = {
         "FleetId": row["FleetId"],
         "TargetCapacitySpecification": _target(row, wanted, settings.desired_capacity),
+        "ExcessCapacityTerminationPolicy": row.get("ExcessCapacityTerminationPolicy") or "termination",
     }
-    if wanted.spot_allocation_strategy != now.spot_allocation_strategy:
-        raise Rejected(
-            f"{row['FleetId']}: EC2 cannot change the allocation strategy of a fleet that runs; nothing was sent",
-            hint="create a new fleet with the strategy, and drain this one",
-        )
-    if wanted.overrides != now.overrides:
+    if wanted.overrides != now.overrides or wanted.instance_requirements != now.instance_requirements:
         parameters["LaunchTemplateConfigs"] = _new_configs(row, wanted)
     return parameters
 
@@ -178,21 +231,26 @@ def _target(row: dict[str, Any], mix: PurchaseMix, desired_capacity: int | None)
 
 
 def _new_configs(row: dict[str, Any], mix: PurchaseMix) -> list[dict[str, Any]]:
-    """Kept types keep their entries as they are; a new type stands wherever the first config's overrides stood."""
-    if any("InstanceRequirements" in o for o in _raw_overrides(row)):
-        raise Rejected(f"{row['FleetId']} selects instance types by attributes, so a list of types cannot be set")
-    known = {o["InstanceType"] for o in _raw_overrides(row)}
-    wanted = set(mix.instance_types)
+    """Kept types keep their entries, with the weights that are wanted; a new type stands wherever the first config's
+    overrides stood.
+    """
+    if mix.instance_requirements is not None or any("InstanceRequirements" in o for o in _raw_overrides(row)):
+        raise Rejected(
+            f"{row['FleetId']}: instance types chosen by attributes are not changed in an EC2 Fleet; nothing was sent",
+            hint="create a new fleet with a list of types, and drain this one",
+        )
+    known = {o.get("InstanceType") for o in _raw_overrides(row)}
+    wanted = {o.instance_type: _override(o) for o in mix.overrides}
     configs = []
     for number, config in enumerate(_configs(row)):
         specification = dict(config["LaunchTemplateSpecification"])
         if specification.get("LaunchTemplateId"):
             specification.pop("LaunchTemplateName", None)
-        overrides = [o for o in config.get("Overrides") or () if o["InstanceType"] in wanted]
+        raw = config.get("Overrides") or []
+        overrides = [{**o, **wanted[o["InstanceType"]]} for o in raw if o.get("InstanceType") in wanted]
         if number == 0:
-            places = _places(config.get("Overrides") or [])
-            new = [o for o in mix.overrides if o.instance_type not in known]
-            overrides += [{**place, **_override(o)} for o in new for place in places]
+            new = [override for kind, override in wanted.items() if kind not in known]
+            overrides += [{**place, **override} for override in new for place in _places(raw)]
         if overrides:
             configs.append({"LaunchTemplateSpecification": specification, "Overrides": overrides})
     return configs
@@ -200,7 +258,7 @@ def _new_configs(row: dict[str, Any], mix: PurchaseMix) -> list[dict[str, Any]]:
 
 def _places(overrides: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The distinct subnets and zones of some overrides, in order; one empty place when they name none."""
-    places = [{k: o[k] for k in ("SubnetId", "AvailabilityZone") if o.get(k)} for o in overrides]
+    places = [{k: o[k] for k in ("SubnetId", "AvailabilityZone", "AvailabilityZoneId") if o.get(k)} for o in overrides]
     return [p for n, p in enumerate(places) if p not in places[:n]] or [{}]
 
 

@@ -23,12 +23,13 @@ from tools.aws import (
 )
 from tools.aws.calls import Calls
 from tools.aws.kept import Kept
-from tools.cloud import Account, Clock, InstanceRefresh, StoredObject, TargetGroup, TemplateVersion
+from tools.cloud import Account, Clock, InstanceRefresh, Site, StoredObject, TargetGroup, TemplateVersion
 from tools.errors import Rejected
 from tools.records import (
     LINUX,
     Action,
     Fleet,
+    FleetKind,
     FleetRef,
     InstanceTypeSpec,
     OnDemandRate,
@@ -76,7 +77,8 @@ class AwsReader:
         sight = self._sight()
         groups = autoscaling.as_fleets(self._calls, autoscaling.groups(self._calls), sight)
         others = fleets.as_fleets(self._calls, fleets.live(self._calls), sight)
-        return tuple(sorted((*groups, *others), key=lambda f: (f.name, f.ref.fleet_id)))
+        legacy = spot_fleets.as_fleets(self._calls, spot_fleets.live(self._calls), sight)
+        return tuple(sorted((*groups, *others, *legacy), key=lambda f: (f.name, f.ref.fleet_id)))
 
     def fleet(self, ref: FleetRef) -> Fleet:
         sight = self._sight()
@@ -203,6 +205,9 @@ class AwsReader:
 
     def created_by(self, intent_id: str, action: Action) -> tuple[str, ...]:
         return created.created_by(self._calls, intent_id, action)
+
+    def site(self, kind: FleetKind, name: str, subnet_ids: Sequence[str]) -> Site:
+        return created.site(self._calls, kind, name, subnet_ids, now=self._clock.now())
 
     def objects(self, bucket: str, prefix: str) -> tuple[StoredObject, ...]:
         return s3.objects(self._calls, bucket, prefix)

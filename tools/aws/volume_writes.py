@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tools.aws.created import INTENT_TAG
+from tools.aws.created import tags_of
 from tools.aws.errors import request_id_of
 from tools.cloud import Receipt
-from tools.records import CreateSnapshots, Intent, ItemOutcome, SetVolumeRetention
+from tools.records import CreateSnapshots, Intent, ItemOutcome, SetVolumeRetention, Tag
 
 
 def set_retention(send: Any, action: SetVolumeRetention) -> Receipt:
@@ -22,7 +22,7 @@ def set_retention(send: Any, action: SetVolumeRetention) -> Receipt:
 
 def create_snapshots(send: Any, action: CreateSnapshots, intent: Intent) -> Receipt:
     """One CreateSnapshots: every volume at the same moment, or none. EC2 takes no token for it: the tag finds them."""
-    tags = {INTENT_TAG: intent.intent_id, "Name": f"{action.instance_id} by spotwarden", "Instance": action.instance_id}
+    tags = tags_of(intent.intent_id, action.instance_id, (Tag(key="Instance", value=action.instance_id),))
     answer = send(
         "ec2",
         "CreateSnapshots",
@@ -31,9 +31,7 @@ def create_snapshots(send: Any, action: CreateSnapshots, intent: Intent) -> Rece
             "ExcludeBootVolume": action.exclude_boot_volume,
         },
         Description=f"{action.fleet.label}, by spotwarden",
-        TagSpecifications=[
-            {"ResourceType": "snapshot", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]},
-        ],
+        TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}],
     )
     made = answer.get("Snapshots") or []
     items = tuple(ItemOutcome(item=f"{s['SnapshotId']} of {s['VolumeId']}", ok=s["State"] != "error") for s in made)

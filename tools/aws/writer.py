@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from tools.aws import autoscaling, elb, fleet_writes, fleets, group_writes, instance_writes, s3, trial, volume_writes
+from tools.aws import (
+    autoscaling,
+    elb,
+    fleet_writes,
+    fleets,
+    group_writes,
+    instance_writes,
+    s3,
+    spot_fleets,
+    trial,
+    volume_writes,
+)
 from tools.aws.calls import Calls
 from tools.aws.errors import request_id_of
 from tools.cloud import Clock, FleetSettings, Receipt
@@ -48,7 +59,8 @@ class AwsWriter:
                 row = fleets.one(self._calls, ref.fleet_id)
                 answer = send("ec2", "ModifyFleet", **fleets.update(row, settings))
             case "spot-fleet":
-                return fleet_writes.modify_spot_fleet(send, ref, settings)
+                row = spot_fleets.one(self._calls, ref.fleet_id)
+                answer = send("ec2", "ModifySpotFleetRequest", **spot_fleets.update(row, settings))
             case _:
                 raise Rejected(f"{ref.label}: has no settings of a fleet; nothing was sent")
         return Receipt(request_ids=(request_id_of(answer),))
@@ -110,7 +122,7 @@ class AwsWriter:
 
     def set_tags(self, intent: Intent, ref: FleetRef, tags: Sequence[Tag]) -> Receipt:
         self._same_target(intent, ref)
-        return group_writes.set_tags(self._sender(intent), ref, tags)
+        return group_writes.set_tags(self._calls, self._sender(intent), ref, tags)
 
     def remove_tags(self, intent: Intent, ref: FleetRef, keys: Sequence[str]) -> Receipt:
         self._same_target(intent, ref)
@@ -125,7 +137,7 @@ class AwsWriter:
         return Receipt(request_ids=(request_id_of(s3.put(self._sender(intent), bucket, key, body, once=False)),))
 
     def try_out(self, action: Action) -> str:
-        return trial.try_out(self._calls, action)
+        return trial.try_out(self._calls, self._clock, action)
 
     # before anything leaves
 

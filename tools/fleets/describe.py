@@ -1,10 +1,13 @@
 """list_fleets and describe_fleet: what runs, how it is bought, what it costs now."""
 
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
 from tools.cloud import Clock, CloudReader
+from tools.errors import UsageError
 from tools.fleets.find import find_fleet
 from tools.fleets.launches import spot_pools
 from tools.fleets.prices import AccountPrices, read_account_prices
@@ -22,16 +25,32 @@ _MONEY = (
 )
 
 
-@tool(effect="read", iam=(*FLEETS_IAM, *_MONEY), example={})
-def list_fleets(reader: CloudReader, clock: Clock) -> Inventory:
-    """Every fleet of the account and region: size, purchase mix, pools, dollars per hour now, risk."""
+@tool(effect="read", iam=(*FLEETS_IAM, *_MONEY), example={"matching": None})
+def list_fleets(
+    reader: CloudReader,
+    clock: Clock,
+    matching: Annotated[
+        str | None,
+        Field(
+            max_length=255,
+            description="null = every fleet; else part of a name or id, or workload=web, risk=high, kind=asg, "
+            "zone=us-east-1a, type=m5.large",
+        ),
+    ],
+) -> Inventory:
+    """Every fleet of the account and region, or those that match: size, purchase mix, pools, dollars per hour, risk.
+
+    Raises  UsageError: a field that fleets are not narrowed by
+    """
+    matches = _matcher(matching)
     fleets = reader.fleets()
     prices = read_account_prices(reader, clock, fleets)
     cost = prices.of_account()
-    rows = tuple(_summary(f, prices, cost) for f in fleets)
+    rows = tuple(row for row in (_summary(f, prices, cost) for f in fleets) if matches(row))
     return Inventory(
         fleets=rows,
-        usd_per_hour=cost.total.effective_usd_per_hour,
+        usd_per_hour=_together(rows) if matching else cost.total.effective_usd_per_hour,
+        matching=matching or None,
         as_of=clock.now(),
         source="EC2 Auto Scaling and EC2 Fleet; prices: " + prices.book.source,
     )
@@ -44,6 +63,34 @@ def describe_fleet(reader: CloudReader, fleet: Annotated[Name, Field(description
     Raises  NotFound: none of this name; names the nearest
     """
     return find_fleet(reader, fleet)
+
+
+_FIELDS: dict[str, Callable[[FleetSummary], Iterable[str]]] = {
+    "workload": lambda row: (row.workload or "",),
+    "risk": lambda row: (row.risk,),
+    "kind": lambda row: (row.ref.kind,),
+    "zone": lambda row: row.zones,
+    "type": lambda row: row.instance_types,
+}
+
+
+def _matcher(matching: str | None) -> Callable[[FleetSummary], bool]:
+    """Upper and lower case are the same."""
+    wanted = (matching or "").strip().lower()
+    field, equals, value = (part.strip() for part in wanted.partition("="))
+    if not equals:
+        return lambda row: wanted in row.name.lower() or wanted in row.ref.fleet_id.lower()
+    if field not in _FIELDS:
+        raise UsageError(
+            f"matching {matching!r}: fleets are not narrowed by {field!r}",
+            hint=f"part of a name or id, or one of {', '.join(_FIELDS)} with = and a value",
+        )
+    return lambda row: value in (text.lower() for text in _FIELDS[field](row))
+
+
+def _together(rows: Sequence[FleetSummary]) -> Decimal | None:
+    known = [row.usd_per_hour for row in rows if row.usd_per_hour is not None]
+    return sum(known, Decimal(0)) if len(known) == len(rows) else None
 
 
 def _summary(fleet: Fleet, prices: AccountPrices, cost: AccountCost) -> FleetSummary:

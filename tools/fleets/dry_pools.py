@@ -103,8 +103,10 @@ def refusals_of(
 
 
 def places_of(fleet: Fleet) -> tuple[Place, ...]:
-    """Every pool that the fleet may launch in."""
-    return tuple((kind, zone) for kind in fleet.instance_types for zone in fleet.zones)
+    """Every pool that the fleet may launch in; of one that chooses types by attributes, those that it runs in."""
+    if fleet.instance_types:
+        return tuple((kind, zone) for kind in fleet.instance_types for zone in fleet.zones)
+    return tuple(sorted({place_of(i.pool) for i in fleet.spot}))
 
 
 def dry_places(fleet: Fleet, memory: Mapping[Place, Refused], now: datetime) -> tuple[Refused, ...]:

@@ -1,10 +1,10 @@
 """Off spot when EC2 has none, and back again: fast to leave, slow to return, one step at a time. Pure.
 
-Both move the on-demand base and nothing else. An Auto Scaling group that is given another mix launches the new
-instances before it ends the old ones, and ends none while the fleet would have fewer in service than desired. So at
-every instant at least the lower of the two on-demand counts runs: a fallback ends nothing on-demand, and of a return
-only those end whose spot replacement is in service; where spot is refused, they stay.
-Source: EC2 Auto Scaling API reference, UpdateAutoScalingGroup. An EC2 Fleet promises no such order.
+Both move the on-demand base and nothing else. At every instant at least the lower of the two on-demand counts runs: a
+fallback ends nothing on-demand, and of a return AWS ends no more than the difference. An Auto Scaling group that is
+given another mix launches new instances before it ends old ones, so nobody lacks capacity meanwhile, and where spot
+is refused the old ones stay. An EC2 Fleet promises no such order.
+Source: EC2 Auto Scaling API reference, UpdateAutoScalingGroup.
 """
 
 from collections import Counter
@@ -32,10 +32,9 @@ def fall_back(
     mix, have = fleet.mix, standing(fleet)
     if mix is None or not have.spot_short:
         return None
-    moves = base_moves(past)
-    if moves and not moves[-1].up and raised_by_us(fleet, past) is not None:
-        refused = refusals_of(fleet, seen.signals, past, since=moves[-1].at)
-        return _raise(fleet, mix, have, refused, rules, now) if refused else None
+    tried = _on_trial(mix, past, rules, now)
+    if tried is not None and (refused := refusals_of(fleet, seen.signals, past, since=tried)):
+        return _raise(fleet, mix, have, refused, rules, now)
     if not have.short:
         return None
     since = short_since(fleet, seen, after=last_change(past), now=now)
@@ -52,6 +51,14 @@ def fall_back(
             until=until,
         )
     return _raise(fleet, mix, have, refused, rules, now)
+
+
+def _on_trial(mix: PurchaseMix, past: Sequence[PastChange], rules: SteadyRules, now: datetime) -> datetime | None:
+    """When the last step back to spot was made, which stands and has not proved itself yet; None = there is none."""
+    last = next(reversed(base_moves(past)), None)
+    if last is None or last.up or mix.on_demand_base_capacity != last.after:
+        return None
+    return last.at if now - last.at <= timedelta(minutes=rules.return_minutes) else None
 
 
 def _raise(
@@ -74,6 +81,7 @@ def _raise(
         rationale=f"fallback: EC2 refused spot in {named} ({first if first == last else f'{first} to {last}'}) and "
         f"{have.spot} of {have.want.spot} spot units run; on-demand takes over {wanted - have.want.on_demand} until "
         f"there is capacity again, and is then given back down to a base of {mix.on_demand_base_capacity}",
+        pressed=have.short > 0,
     )
 
 
@@ -147,6 +155,8 @@ def _not_yet(
     wet = wet_since(fleet, memory, now)
     if wet is None:
         dry = dry_places(fleet, memory, now)
+        if not dry:
+            return Held(code="unknown", why=f"{what}; which pools it may launch in is not known")
         told = "; ".join(r.words(now) for r in dry[:3])
         return Held(code="dry", why=f"{what}; {told}", until=max(r.until for r in dry))
     since = max([wet, *(m.at for m in base_moves(past) if m.up)])

@@ -15,12 +15,16 @@ from tools.market.pricebook import PriceBook
 from tools.records import (
     Action,
     ChangeFleet,
+    CreateFleet,
+    DeleteFleet,
     Fleet,
     Instance,
     InstanceRequirements,
     InstanceTypeOverride,
+    OperateInstances,
     PurchaseMix,
     ReplaceInstances,
+    RunInstances,
 )
 
 Bought = tuple[str, str, str]
@@ -86,8 +90,31 @@ def _overrides_after(
 
 
 def desired_after(action: Action, fleet: Fleet) -> int:
-    wanted = action.desired_capacity if isinstance(action, ChangeFleet) else None
-    return _or(wanted, fleet.desired_capacity)
+    """Units wanted once the action is done: a fleet that is deleted wants none, and one that is created all of its own.
+
+    Operations on a group's instances that move its desired capacity move it by those that need the operation.
+    """
+    now = fleet.desired_capacity
+    match action:
+        case ChangeFleet():
+            now = _or(action.desired_capacity, now)
+        case CreateFleet():
+            now = action.total_target_capacity
+        case RunInstances():
+            now = action.count
+        case DeleteFleet():
+            now = 0
+        case OperateInstances(operation="stop" | "hibernate" | "terminate") if fleet.ref.kind == "instance":
+            now = 0
+        case OperateInstances(operation="exit-standby"):
+            now += sum(i.in_standby for i in _named(fleet, action))
+        case OperateInstances() if action.lower_desired_capacity:
+            now = max(0, now - sum(not i.in_standby for i in _named(fleet, action)))
+    return now
+
+
+def _named(fleet: Fleet, action: OperateInstances) -> tuple[Instance, ...]:
+    return tuple(i for i in fleet.instances if i.instance_id in action.instance_ids)
 
 
 def _or(wanted: int | None, now: int) -> int:
@@ -109,17 +136,32 @@ def movement(action: Action, fleet: Fleet, book: PriceBook) -> Movement:
 
     Raises  UsageError: more launches than a preview computes
     """
-    mix = mix_after(action, fleet)
-    if isinstance(action, ReplaceInstances):
-        gone = tuple(i for i in fleet.instances if i.instance_id in action.instance_ids)
-        lost = Counter(i.purchase_option for i in gone)
-        staying = [i for i in fleet.instances if i not in gone]
-        wanted = [("on-demand", lost["on-demand"]), ("spot", lost["spot"])]
-        return Movement(gone, _launch(fleet, mix, staying, wanted, book))
-    now, then = target(fleet, fleet.mix, fleet.desired_capacity), target(fleet, mix, desired_after(action, fleet))
-    if not isinstance(action, ChangeFleet) or now == then:
-        return Movement()
-    return _settle(fleet, mix, then, book)
+    match action:
+        case ReplaceInstances():
+            gone = tuple(i for i in fleet.instances if i.instance_id in action.instance_ids)
+            return Movement(gone, replacements(fleet, gone, book))
+        case DeleteFleet():
+            return Movement(ends=fleet.instances if action.terminate_instances else ())
+        case RunInstances():
+            zone = fleet.zones[0] if fleet.zones else ""
+            return Movement(launches=((action.instance_type, zone, action.purchase_option),) * action.count)
+        case ChangeFleet() | CreateFleet():
+            mix = mix_after(action, fleet)
+            now, then = (
+                target(fleet, fleet.mix, fleet.desired_capacity),
+                target(fleet, mix, desired_after(action, fleet)),
+            )
+            return Movement() if now == then else _settle(fleet, mix, then, book)
+        case _:
+            return Movement()
+
+
+def replacements(fleet: Fleet, gone: Sequence[Instance], book: PriceBook) -> tuple[Bought, ...]:
+    """What the fleet launches in place of instances that it loses: as many of each purchase option."""
+    lost = Counter(i.purchase_option for i in gone)
+    staying = [i for i in fleet.instances if i not in gone]
+    wanted = [("on-demand", lost["on-demand"]), ("spot", lost["spot"])]
+    return _launch(fleet, fleet.mix, staying, wanted, book)
 
 
 def weights(mix: PurchaseMix | None) -> dict[str, int]:

@@ -22,12 +22,14 @@ MOST_PRICED = 60
 def add_pools(
     fleet: Fleet, seen: Seen, memory: Mapping[Place, Refused], rules: SteadyRules, now: datetime
 ) -> Suggestion | Held | None:
-    """Add types to a fleet whose pools are mostly dry; None = they are not, or it wants no spot.
+    """Add types to a fleet whose pools are mostly dry; None = they are not, it wants no spot, or takes no such list.
 
     No running instance is replaced, and the first type, which on-demand launches take, stays the first.
     A type one of whose pools is taken for dry is never added.
     """
-    if fleet.mix is None or not standing(fleet).want.spot or not mostly_dry(fleet, memory, now):
+    if fleet.mix is None or fleet.mix.instance_requirements is not None or fleet.ref.kind == "spot-fleet":
+        return None  # types chosen by attributes are as many as fit already
+    if not standing(fleet).want.spot or not mostly_dry(fleet, memory, now):
         return None
     dry = dry_places(fleet, memory, now)
     what = f"{len(dry)} of {len(places_of(fleet))} pools of {fleet.name} are dry"
@@ -41,7 +43,7 @@ def add_pools(
     if not chosen:
         return Held(code="dry", why=f"{what}, and no other type like its own would do; {dry[0].words(now)}")
     return Suggestion(
-        action=ChangeFleet(fleet=fleet.ref, instance_types=(*fleet.mix.instance_types, *chosen)),
+        action=ChangeFleet(fleet=fleet.ref, instance_types=(*fleet.instance_types, *chosen)),
         rationale=f"more pools: {what}, such as {dry[0].words(now)}. {', '.join(chosen)} are of the same architecture "
         "and size, cost less on spot than on demand, and refused nothing lately; no running instance is replaced",
     )

@@ -79,12 +79,16 @@ def too_little(worth: NetBenefit, rules: SteadyRules) -> Held | None:
 
 
 def _stay(fleet: Fleet, seen: Seen, rules: SteadyRules) -> tuple[float, str]:
-    """Until the next interruption to expect in the fleet's pools, at most as long as a change is assumed to last."""
+    """Until the next interruption to expect of an instance, at most as long as a change is assumed to last.
+
+    One interruption in that time is taken for granted, so that the first few that were seen do not say it all.
+    """
     mine = [e for e in seen.exposures if e.pool.instance_type in fleet.instance_types]
     taken, hours = sum(e.interruptions for e in mine), sum(e.instance_hours for e in mine)
-    if taken and 0 < hours / taken < rules.stay_hours:
-        return hours / taken, f"it lasts {hours / taken:.1f} h: {taken} interruptions in {hours:.0f} instance-hours"
-    return rules.stay_hours, f"it lasts {rules.stay_hours:g} h, assumed"
+    expected = (hours + rules.stay_hours) / (taken + 1)
+    if expected >= rules.stay_hours:
+        return rules.stay_hours, f"it lasts {rules.stay_hours:g} h, assumed"
+    return expected, f"it lasts {expected:.1f} h: {taken} interruptions were seen in {hours:.0f} instance-hours"
 
 
 def _lost_minutes(fleet: Fleet, rules: SteadyRules) -> tuple[float, str]:

@@ -22,6 +22,7 @@ def draw_preview(reader: CloudReader, clock: Clock, action: Action, fleet: Fleet
     """`preview` with prices, commitments and the account's other fleets read now. Raises CloudError, UsageError."""
     effect = effect_of(action)
     effect.check(action, fleet)
+    effect.check_now(reader, action, fleet)
     check_offered(reader, action, fleet)
     if not effect.moves:
         return _of_things(action, fleet, now=clock.now())
@@ -58,7 +59,7 @@ def preview(action: Action, fleet: Fleet, *, prices: AccountPrices, now: datetim
         added_cost_usd_per_day=None if money.added_usd_per_hour is None else money.added_usd_per_hour * HOURS_A_DAY,
         risk_before=_risk(bought(fleet), prices),
         risk_after=_risk(after, prices),
-        reversible=effect.reversible,
+        reversible=effect.can_undo(action),
         calls=effect.calls(action) if changes else (),
         warnings=(
             *effect.warnings(action, fleet, moved),
@@ -94,7 +95,7 @@ def _of_things(action: Action, fleet: Fleet, *, now: datetime) -> Preview:
         added_cost_usd_per_day=Decimal(0),
         risk_before="unknown",
         risk_after="unknown",
-        reversible=effect.reversible,
+        reversible=effect.can_undo(action),
         calls=effect.calls(action) if changes else (),
         warnings=(*effect.warnings(action, fleet, None), *ownership_warnings(fleet)),
         price_as_of=None,

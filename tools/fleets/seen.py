@@ -60,7 +60,7 @@ def standing(fleet: Fleet) -> Standing:
     weight = weights(fleet.mix)
     have = {"spot": 0, "on-demand": 0}
     for instance in fleet.instances:
-        if instance.state in _ALIVE:
+        if instance.state in _ALIVE and not instance.in_standby:
             have[instance.purchase_option] += weight.get(instance.instance_type, 1)
     return Standing(target(fleet, fleet.mix, fleet.desired_capacity), have["on-demand"], have["spot"])
 

@@ -32,7 +32,6 @@ def next_step(fleet: Fleet, *, seen: Seen, past: Sequence[PastChange], rules: St
     """
     memory = memory_of(fleet, seen, past, rules)
     steps = _steps(fleet, seen, past, memory, rules, now)
-    steps = [_unless_set_back(s, fleet, past, rules, now) for s in steps]
     chosen = next((s for s in steps if isinstance(s, Suggestion)), None)
     return chosen or next(iter(steps), NOTHING)
 
@@ -53,17 +52,18 @@ def _steps(
     now: datetime,
 ) -> list[Step]:
     """Everything that the rules have to say, the most pressing first."""
-    if fleet.mix is None:
-        return []
+    if fleet.mix is None or fleet.fleet_type in ("request", "instant"):
+        return []  # nothing to shift, or EC2 lets nobody change it
     first = fall_back(fleet, seen, past, rules, now)
     if isinstance(first, Suggestion) or (first is not None and first.code == "waiting"):
-        return [first]  # capacity first: another change now would only begin a cooldown
+        # capacity first: another change now would only begin a cooldown
+        return [_unless_set_back(first, fleet, past, rules, now)]
     said = [
         add_pools(fleet, seen, memory, rules, now),
         give_back(fleet, seen, past, memory, rules, now),
         suggest_change(fleet),
     ]
-    found: list[Step] = [s for s in (first, *said) if s is not None]
+    found = [_unless_set_back(s, fleet, past, rules, now) for s in (first, *said) if s is not None]
     cooled = _cooldown(past, rules, now)
     if cooled is not None and any(isinstance(s, Suggestion) for s in found):
         found = [cooled, *(s for s in found if isinstance(s, Held))]

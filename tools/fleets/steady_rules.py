@@ -14,8 +14,8 @@ class SteadyRules(Record):
     fallback_minutes: float = Field(default=10, ge=0)
     """so long, over two looks at least, a fleet runs less than it should while EC2 refuses spot; then on-demand is
     raised. As long as the monitor waits before it calls that an alert"""
-    fallback_most_share: Share = 0.5
-    """of desired capacity on demand, by a fallback: the other half waits for spot, or for a person"""
+    fallback_most_share: Share = 1
+    """of desired capacity on demand, by a fallback. All of it: how much that may cost is the policy's to say"""
     return_minutes: float = Field(default=60, gt=0)
     """so long most pools must have looked as if they had capacity before on-demand is given back: six times what it
     took to leave"""

@@ -13,6 +13,8 @@ HeldFor = Literal["steady", "waiting", "cooldown", "dry", "unknown", "not-worth"
 class Suggestion(Record):
     action: ChangeFleet
     rationale: str
+    pressed: bool = False
+    """the fleet lacks capacity until it is done"""
 
 
 class Held(Record):

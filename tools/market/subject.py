@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tools.cloud import CloudReader
 from tools.errors import NotFound
-from tools.records import Fleet
+from tools.records import Fleet, FleetRef
 
 FLEETS_IAM = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -16,11 +16,15 @@ FLEETS_IAM = (
     "ec2:DescribeFleets",
     "ec2:DescribeInstances",
     "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeSpotFleetInstances",
+    "ec2:DescribeSpotFleetRequests",
     "ec2:DescribeSubnets",
     "sts:GetCallerIdentity",
 )
 """what reading the account's fleets, and whose they are, asks of AWS"""
 INSTANCE_TYPE = re.compile(r"^[a-z][a-z0-9-]{0,20}\.(nano|micro|small|medium|large|metal|\d{0,3}xlarge|metal-\d+xl)$")
+
+INSTANCE_ID = re.compile(r"^(instance/)?i-[0-9a-f]{8,17}$")
 
 
 def is_instance_type(text: str) -> bool:
@@ -28,10 +32,16 @@ def is_instance_type(text: str) -> bool:
 
 
 def named_fleet(reader: CloudReader, name: str) -> Fleet:
-    """The fleet of this name or id.
+    """The fleet of this name or id; an instance's id means it alone, as a fleet of one.
 
     Raises  NotFound: none, or a name that two fleets share; names what there is
     """
+    if INSTANCE_ID.fullmatch(name):
+        account = reader.account()
+        instance_id = name.removeprefix("instance/")
+        return reader.fleet(
+            FleetRef(kind="instance", fleet_id=instance_id, account_id=account.account_id, region=account.region)
+        )
     return fleet_among(reader.fleets(), name)
 
 

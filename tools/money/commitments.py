@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from tools.records import SavingsPlan
 
@@ -32,8 +33,8 @@ class PlanUse:
     def unused(self) -> Decimal:
         return self.plan.commitment_usd_per_hour - self.used
 
-    @property
-    def charge(self) -> dict[str, Decimal]:
+    @cached_property
+    def charge(self) -> Mapping[str, Decimal]:
         """Commitment used by each who, in proportion to what of theirs is covered."""
         total = sum(self.covered.values(), ZERO)
         shares: dict[str, Decimal] = {}

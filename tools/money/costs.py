@@ -8,7 +8,7 @@ from tools.cloud import Clock, CloudReader
 from tools.errors import AccessDenied
 from tools.market.pricebook import PriceBook, read_price_book
 from tools.money.commitments import ZERO, PlanUse
-from tools.money.hourly import AccountCost, Bought, account_cost, bought, effective_change
+from tools.money.hourly import AccountCost, Bill, Bought, account_cost, bought
 from tools.records import CommitmentUse, CostReport, Fleet, FleetCost, HourlyCost, SavingsPlan
 from tools.tool import tool
 
@@ -53,21 +53,22 @@ def read_plans(reader: CloudReader) -> tuple[SavingsPlan, ...] | None:
 class _Account:
     """What every row of the report is computed from."""
 
-    fleets: Sequence[Fleet]
     book: PriceBook
     plans: Sequence[SavingsPlan] | None
     cost: AccountCost
+    bill: Bill
 
     def paid_by(self, fleet: Fleet) -> tuple[SavingsPlan, ...]:
         """Plans that pay for hours of the fleet now."""
-        return tuple(u.plan for u in self.cost.uses if any(owner == fleet.ref.label for owner, _ in u.covered))
+        return tuple(u.plan for u in self.cost.uses if fleet.ref.label in u.charge)
 
 
 def cost_report(fleets: Sequence[Fleet], book: PriceBook, plans: Sequence[SavingsPlan] | None) -> CostReport:
     """The report from what was read. `plans` None = unknown: no effective cost, no potential."""
     if book.as_of is None:
         raise ValueError("a price book without as_of was never read")
-    account = _Account(fleets, book, plans, account_cost(fleets, book, plans or ()))
+    bill = Bill(fleets, book, plans or ())
+    account = _Account(book, plans, account_cost(fleets, book, plans or ()), bill)
     cost = account.cost
     total = cost.total if plans is not None else _without_effective(cost.total)
     unread = () if plans is not None else ("Savings Plans: may not be read, so effective cost is unknown",)
@@ -124,7 +125,7 @@ def _potential(fleet: Fleet, instances: Sequence[Bought], account: _Account) -> 
     after = more_spot(fleet, instances, keep, account.book)
     if after is None:
         return None, "not rated: a spot price of its pools is unknown"
-    change = effective_change(account.fleets, instances, after, account.book, account.plans, fleet=fleet.ref)
+    change = account.bill.change(instances, after, fleet=fleet.ref)
     if change.added_usd_per_hour is None:
         return None, "not rated: a price is unknown"
     moved = _on_demand(instances) - keep

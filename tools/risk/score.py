@@ -353,6 +353,8 @@ def _advice(fleet: Fleet, counts: Counter[Pool]) -> tuple[str, ...]:
     strategy = fleet.mix.spot_allocation_strategy if fleet.mix else None
     if strategy in ("lowest-price", "diversified"):
         advice.append(f"{strategy} does not look at capacity: price-capacity-optimized does, and at price")
+    if fleet.ref.kind == "spot-fleet":
+        advice.append("Spot Fleet is legacy: create an EC2 Fleet with its types and strategy, then cancel the request")
     if fleet.ref.kind == "asg" and not fleet.capacity_rebalance:
         advice.append("turn on Capacity Rebalancing: a replacement starts on the rebalance signal, before the notice")
     return tuple(advice)

@@ -42,7 +42,9 @@ class ActivityLog:
     def ended(self, group: FakeAutoScalingGroup, instance_id: str, now: datetime) -> None:
         """An end that the group decided on."""
         cause = f"{_OUT} a difference between desired and actual capacity"
-        if group.capacity_rebalance and instance_id in self._world.reclaims:
+        if instance_id in self._world.refreshing.get(group.name, ()):
+            cause = f"{_OUT} an instance refresh"
+        elif group.capacity_rebalance and instance_id in self._world.reclaims:
             cause = f"{_OUT} an EC2 Spot interruption notice"
         elif group.capacity_rebalance and instance_id in self._world.warned:
             cause = f"{_OUT} an EC2 instance rebalance recommendation"

@@ -57,6 +57,7 @@ class SimulatedAccount:
         self.scenario: str = told["scenario"]
         self.seed: int = told["seed"]
         self.stepped: bool = told["stepped"]
+        self.pid: int = told["pid"]
         self.clock = SimulatedClock(self, told, shared=child is None)
 
     @property
@@ -121,16 +122,29 @@ class SimulatedAccount:
         """A rebalance recommendation, now. Raises DataError."""
         return self._post("rebalance", instance_id=instance_id)
 
-    def fail(self, operation: str, kind: str, times: int = 1, *, seconds: float = 0.0, skip: int = 0) -> None:
-        """Order a fault: the next `times` calls of an operation fail so, after `skip` that do not.
+    def fail(
+        self,
+        operation: str,
+        kind: str,
+        times: int = 1,
+        *,
+        seconds: float = 0.0,
+        skip: int = 0,
+        change: Mapping[str, Any] | None = None,
+        when: str = "before",
+    ) -> None:
+        """Order a fault: the next `times` calls of an operation meet it, after `skip` that do not.
 
         operation  such as UpdateAutoScalingGroup, s3:PutObject, or *
-        kind       throttle, error-500, access-denied, expired-credentials, insufficient-capacity, drop, slow,
-                   timeout-before-effect, timeout-after-effect
-        seconds    wall seconds of slowness, or of silence before the connection ends
-        Raises     DataError: an unknown kind
+        kind       one of the table in tools/simulation/faults.py
+        times      0 = until mended
+        seconds    wall seconds of slowness, or of silence before the connection ends; of stale: simulated, 1 to 300
+        change     of a stranger, as the table in tools/simulation/strangers.py says: {"group": …, "desired": 3}
+        when       of a stranger: before or after the call
+        Raises     DataError: an unknown kind, or one that does not fit the operation
         """
-        self._post("faults", operation=operation, kind=kind, times=times, seconds=seconds, skip=skip)
+        more: dict[str, Any] = {"change": dict(change), "when": when} if change is not None else {}
+        self._post("faults", operation=operation, kind=kind, times=times, seconds=seconds, skip=skip, **more)
 
     def mend(self) -> None:
         """Take every standing fault back."""

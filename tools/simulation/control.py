@@ -1,6 +1,7 @@
 """/_sim/*: the door behind the account, for tests, the tour and the person who plays the market."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -60,7 +61,8 @@ class Control:
 
     def clock(self, _: dict[str, Any]) -> dict[str, Any]:
         clock = self.world.clock
-        return {"now": clock.now(), "speed": clock.speed, "stepped": clock.speed is None, **self.ready}
+        told = {"now": clock.now(), "speed": clock.speed, "stepped": clock.speed is None}
+        return {**self.ready, **told, "pid": os.getpid()}
 
     def advance(self, given: dict[str, Any]) -> dict[str, Any]:
         seconds = float(_need(given, "seconds"))
@@ -86,6 +88,8 @@ class Control:
                 times=int(given.get("times", 1)),
                 seconds=float(given.get("seconds", 0)),
                 skip=int(given.get("skip", 0)),
+                change=given.get("change"),
+                when=str(given.get("when", "before")),
             )
         return {"standing": self.faults.standing()}
 
@@ -135,13 +139,13 @@ class Control:
             ]
             fleets = [
                 {
-                    "kind": "ec2-fleet",
+                    "kind": "spot-fleet" if f.fleet_id.startswith("sfr-") else "ec2-fleet",
                     "name": f.tags.get("Name", f.fleet_id),
                     "fleet_id": f.fleet_id,
                     "desired": int(f.target["TotalTargetCapacity"]),
                     "instances": [_shown(i) for i in self.settler.alive(f)],
                 }
-                for f in world.ec2_fleets.values()
+                for f in (*world.ec2_fleets.values(), *world.spot_fleets.values())
             ]
             states = Counter(i.state for i in world.instances.values())
             return {

@@ -9,6 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 _NAMES = {
+    "BlockDeviceMappings": "blockDeviceMapping",
     "Groups": "groupSet",
     "Instances": "instancesSet",
     "Reservations": "reservationSet",
@@ -22,9 +23,13 @@ _IN_MONITORING = "state"  # the one place where State keeps its name
 
 def ec2_answer(operation: str, result: Mapping[str, Any]) -> str:
     """A whole response: botocore's names in, EC2's tags out; None is left out."""
-    inner = "".join(_element(name, value) for name, value in result.items())
     space = "http://ec2.amazonaws.com/doc/2016-11-15/"
-    return f'<{operation}Response xmlns="{space}"><requestId>-</requestId>{inner}</{operation}Response>'
+    return f'<{operation}Response xmlns="{space}"><requestId>-</requestId>{elements(result)}</{operation}Response>'
+
+
+def elements(result: Mapping[str, Any]) -> str:
+    """Members of a structure, as `ec2_answer` writes them."""
+    return "".join(_element(name, value) for name, value in result.items())
 
 
 def _element(name: str, value: Any, inside: str = "") -> str:

@@ -12,7 +12,11 @@ from tools.records import utc_text
 
 
 class EffectLog:
-    """Rows {seq, at, service, operation, parameters, request_id, ids}; seq from 1. Reads never appear."""
+    """Rows {seq, at, service, operation, parameters, request_id, ids, access_key, user_agent}; seq from 1.
+
+    Reads never appear. access_key is that of the signature; what the account does by itself has service "simulation"
+    and nobody's key.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._rows: list[dict[str, Any]] = []
@@ -31,6 +35,8 @@ class EffectLog:
         parameters: Mapping[str, Any],
         request_id: str,
         ids: Sequence[str],
+        access_key: str = "",
+        user_agent: str = "",
     ) -> dict[str, Any]:
         with self._lock:
             row = {
@@ -41,6 +47,8 @@ class EffectLog:
                 "parameters": dict(parameters),
                 "request_id": request_id,
                 "ids": list(ids),
+                "access_key": access_key,
+                "user_agent": user_agent,
             }
             self._rows.append(row)
             if self._file:

@@ -8,11 +8,13 @@ from typing import Any
 
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import FakeAutoScalingGroup
+from moto.autoscaling.models import InstanceState as MotoState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
-from moto.ec2.models.instance_types import INSTANCE_TYPES
 
+from tools.simulation.mixed_policies import check_policy, check_template
 from tools.simulation.settling import Settler
+from tools.simulation.standby import named_group
 from tools.simulation.world import World
 
 
@@ -34,6 +36,9 @@ def install(world: World, settler: Settler) -> None:
 
     for made in (create_auto_scaling_group, delete_auto_scaling_group):
         _put(AutoScalingResponse, made.__name__, made)
+    for name in ("suspend_processes", "resume_processes", "describe_load_balancer_target_groups"):
+        _put(AutoScalingResponse, name, _of_a_group(world, getattr(AutoScalingResponse, name)))
+    _put(MotoState, "launch_template", property(_launched_from))
     for name in (
         "update_auto_scaling_group",
         "set_desired_capacity",
@@ -56,6 +61,27 @@ def _bound(action: Any) -> Any:
     return method
 
 
+def _of_a_group(world: World, moto_action: Any) -> Any:
+    """moto's own action, for a group that is there."""
+
+    def method(response: AutoScalingResponse) -> ActionResult:
+        named_group(world, response)
+        result: ActionResult = moto_action(response)
+        return result
+
+    return method
+
+
+def _launched_from(state: MotoState) -> dict[str, Any] | None:
+    """The template version that an instance was launched from, not the one its group would use now."""
+    spec = vars(state.instance).get("launched_from") or {}
+    template = state.auto_scaling_group and state.auto_scaling_group.ec2_launch_template
+    if not spec.get("Version"):
+        return None
+    name = template.name if template and template.id == spec["LaunchTemplateId"] else None
+    return {"LaunchTemplateId": spec["LaunchTemplateId"], "LaunchTemplateName": name, "Version": spec["Version"]}
+
+
 def _set_desired_only(group: FakeAutoScalingGroup, new_capacity: int | None) -> None:
     group.desired_capacity = group.min_size if new_capacity is None else new_capacity
 
@@ -70,11 +96,7 @@ class GroupActions:
         self.settler = settler
 
     def _group(self, response: AutoScalingResponse) -> FakeAutoScalingGroup:
-        name = response._get_param("AutoScalingGroupName")
-        group = self.world.autoscaling.autoscaling_groups.get(name)
-        if group is None:
-            raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
-        return group
+        return named_group(self.world, response)
 
     def check_create(self, response: AutoScalingResponse) -> None:
         name = response._get_param("AutoScalingGroupName")
@@ -85,6 +107,17 @@ class GroupActions:
         low, high = response._get_int_param("MinSize", 0), response._get_int_param("MaxSize", 0)
         desired = response._get_int_param("DesiredCapacity")
         _check_sizes(low, high, low if desired is None else desired)
+        policy = response._get_param("MixedInstancesPolicy") or {}
+        check_policy(policy)
+        self._check_places(response, policy)
+
+    def _check_places(self, response: AutoScalingResponse, policy: dict[str, Any]) -> None:
+        """Raises ValidationError: a zone or a launch template version that is not there. moto would keep half."""
+        for zone in response._get_param("AvailabilityZones", []):
+            if zone not in self.world.zones:
+                raise ValidationError(f"Invalid Availability Zone(s): [{zone}].")
+        spec = (policy.get("LaunchTemplate") or {}).get("LaunchTemplateSpecification")
+        check_template(self.world, spec or response._get_param("LaunchTemplate"))
 
     def prepare_delete(self, response: AutoScalingResponse) -> None:
         group = self._group(response)
@@ -111,7 +144,8 @@ class GroupActions:
         kept = None if template else group.mixed_instances_policy
         merged = _merged(kept, policy or {}, group) if policy or kept else None
         if merged:
-            _check_policy(merged)
+            check_policy(merged)
+        self._check_places(response, merged or {})
         group.update(
             availability_zones=response._get_param("AvailabilityZones", []),
             desired_capacity=desired,
@@ -125,9 +159,13 @@ class GroupActions:
             new_instances_protected_from_scale_in=response._get_bool_param("NewInstancesProtectedFromScaleIn", None),
             mixed_instances_policy=merged,
         )
-        rebalance = response._get_bool_param("CapacityRebalance", None)
-        if rebalance is not None:
-            group.capacity_rebalance = rebalance
+        for attribute, value in (
+            ("capacity_rebalance", response._get_bool_param("CapacityRebalance", None)),
+            ("default_cooldown", response._get_int_param("DefaultCooldown")),
+            ("termination_policies", response._get_param("TerminationPolicies")),
+        ):
+            if value is not None:
+                setattr(group, attribute, value)
         return EmptyResult()
 
     def set_desired_capacity(self, response: AutoScalingResponse) -> ActionResult:
@@ -167,7 +205,13 @@ class GroupActions:
         if group is None:
             raise ValidationError(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
         if response._get_bool_param("ShouldDecrementDesiredCapacity", False):
-            group.desired_capacity = max(int(group.desired_capacity or 0) - 1, int(group.min_size or 0))
+            if int(group.desired_capacity or 0) <= int(group.min_size or 0):
+                raise ValidationError(
+                    f"Currently, desiredSize equals minSize ({group.min_size}). Terminating instance without "
+                    "replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity "
+                    "flag to false or lower group's min size."
+                )
+            group.desired_capacity = int(group.desired_capacity or 0) - 1
         group.instance_states = [s for s in group.instance_states if s.instance.id != instance_id]
         now = self.world.clock.now()
         self.settler._end(self.world.instances[instance_id], now)
@@ -214,33 +258,6 @@ def _check_sizes(low: int, high: int, desired: int) -> None:
         raise ValidationError(
             f"Desired capacity:{desired} must be between the specified min size:{low} and max size:{high}"
         )
-
-
-_STRATEGIES = (
-    "lowest-price",
-    "capacity-optimized",
-    "capacity-optimized-prioritized",
-    "price-capacity-optimized",
-)
-
-
-def _check_policy(policy: dict[str, Any]) -> None:
-    split = policy.get("InstancesDistribution") or {}
-    strategy = split.get("SpotAllocationStrategy") or "lowest-price"
-    if strategy not in _STRATEGIES:
-        raise ValidationError(
-            f"Spot allocation strategy {strategy} is invalid. Valid values: [{', '.join(_STRATEGIES)}]"
-        )
-    if not 0 <= int(split.get("OnDemandPercentageAboveBaseCapacity") or 0) <= 100:
-        raise ValidationError("OnDemandPercentageAboveBaseCapacity must be between 0 and 100.")
-    if split.get("SpotInstancePools") is not None and strategy != "lowest-price":
-        raise ValidationError("SpotInstancePools is only available with the lowest-price allocation strategy.")
-    kinds = [str(o.get("InstanceType")) for o in (policy.get("LaunchTemplate") or {}).get("Overrides") or []]
-    if len(kinds) != len(set(kinds)):
-        raise ValidationError("Instance types in the launch template overrides must be unique.")
-    for kind in kinds:
-        if kind not in INSTANCE_TYPES:
-            raise ValidationError(f"You must use a valid instance type: {kind} is not one.")
 
 
 def _merged(old: dict[str, Any] | None, new: dict[str, Any], group: FakeAutoScalingGroup) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _MESSAGES = {
     "instance-terminated-capacity-oversubscribed": "Your Spot Instance was terminated because there is no available"
     " Spot capacity.",
     "instance-terminated-by-user": "Spot Instance terminated due to user-initiated termination.",
+    "instance-stopped-by-user": "Your Spot Instance was stopped by you.",
 }
 
 
@@ -35,9 +36,13 @@ class SpotRequest:
     created_at: datetime
     code: str
     updated_at: datetime
+    persistent: bool = False
+    behaviour: str = "terminate"
 
     @property
     def state(self) -> str:
+        if self.code == "instance-stopped-by-user":
+            return "disabled"
         return "active" if self.code in ("fulfilled", "marked-for-termination") else "closed"
 
     def shown(self) -> dict[str, Any]:
@@ -54,8 +59,8 @@ class SpotRequest:
                 "Message": _MESSAGES.get(self.code, self.code),
                 "UpdateTime": self.updated_at.replace(tzinfo=None),
             },
-            "Type": "one-time",
-            "InstanceInterruptionBehavior": "terminate",
+            "Type": "persistent" if self.persistent else "one-time",
+            "InstanceInterruptionBehavior": self.behaviour,
         }
 
 
@@ -69,7 +74,7 @@ class SpotRequests:
     def all(self) -> list[SpotRequest]:
         return [self._by_instance[i] for i in sorted(self._by_instance)]
 
-    def born(self, instance: Instance, at: datetime) -> None:
+    def born(self, instance: Instance, at: datetime, *, persistent: bool = False, behaviour: str = "terminate") -> None:
         self._by_instance[instance.id] = SpotRequest(
             request_id=request_id_of(instance.id),
             instance_id=instance.id,
@@ -79,7 +84,19 @@ class SpotRequests:
             created_at=at,
             code="fulfilled",
             updated_at=at,
+            persistent=persistent,
+            behaviour=behaviour,
         )
+
+    def is_persistent(self, instance_id: str) -> bool:
+        request = self._by_instance.get(instance_id)
+        return request is not None and request.persistent
+
+    def stopped(self, instance_id: str, at: datetime) -> None:
+        self._now(instance_id, "instance-stopped-by-user", at)
+
+    def started(self, instance_id: str, at: datetime) -> None:
+        self._now(instance_id, "fulfilled", at)
 
     def marked(self, instance_id: str, at: datetime) -> None:
         self._now(instance_id, "marked-for-termination", at)
@@ -93,7 +110,7 @@ class SpotRequests:
 
     def _now(self, instance_id: str, code: str, at: datetime) -> None:
         request = self._by_instance.get(instance_id)
-        if request is not None and request.state == "active":
+        if request is not None and request.state in ("active", "disabled"):
             request.code, request.updated_at = code, at
 
     def forget(self, now: datetime) -> None:

@@ -11,14 +11,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from moto.elbv2.models import elbv2_backends
+
 from tools.simulation.agents import JobAgent, put
+from tools.simulation.ec2_fleets import FleetActions
 from tools.simulation.fleets import Launch, plan
-from tools.simulation.instances import FleetActions
 from tools.simulation.market import Pool, RecordedMarket, spot_price
 from tools.simulation.pricefile import PriceFile
 from tools.simulation.rates import list_price
 from tools.simulation.services import SavingsPlan
-from tools.simulation.settling import Settler, wish_of_group
+from tools.simulation.settling import Settler
+from tools.simulation.targets import DELAY
+from tools.simulation.wishes import wish_of_group
 from tools.simulation.world import ACCOUNT_ID, World
 
 NAME = "tour"
@@ -91,6 +95,9 @@ GROUPS = (
     ),
     GroupPlan("api-core", 8, 6, 16, ("m6i.large",), _tags("api", "shop"), None),
 )
+BALANCED = "web-canary"
+"""the group behind a target group of the same name"""
+DRAIN_SECONDS = 60
 RENDER_TYPES = ("c6i.4xlarge", "c5.4xlarge")
 RENDER_SIZE = 6
 
@@ -116,7 +123,7 @@ def lay_out(world: World, settler: Settler, fleets: FleetActions) -> Laid:
     kinds = _kinds(world)
     now = world.clock.now()
     with world.occasion("scenario"):
-        _queue(world)
+        lay_queue(world)
         for group in GROUPS:
             _group(world, settler, group, kinds, now)
         _render(world, fleets, kinds, now)
@@ -152,7 +159,7 @@ def _cheapest(world: World, kind: str) -> float | None:
     return min((p for p in prices if p is not None), default=None)
 
 
-def _queue(world: World) -> None:
+def lay_queue(world: World) -> None:
     """EventBridge → SQS: everything EC2 says about its instances."""
     queue = world.sqs.create_queue(world.queue_name)
     pattern = {
@@ -195,7 +202,7 @@ def _group(world: World, settler: Settler, laid: GroupPlan, kinds: dict[str, str
         health_check_period=None,
         health_check_type=None,
         load_balancers=[],
-        target_group_arns=[],
+        target_group_arns=[_target_group(world)] if laid.name == BALANCED else [],
         placement_group=None,
         termination_policies=[],
         tags=tags,
@@ -206,6 +213,16 @@ def _group(world: World, settler: Settler, laid: GroupPlan, kinds: dict[str, str
     wish = wish_of_group(group)
     launches = _crowded(types, world.zones) if laid.name == "ml-train" else plan(wish, [], settler.prices).launches
     settler.launch_into_group(group, launches, now - timedelta(hours=9), ready=True)
+
+
+def _target_group(world: World) -> str:
+    """Where the shop's requests arrive. Returns its ARN."""
+    vpc_id = world.ec2.get_default_subnets()[world.zones[0]].vpc_id
+    made = elbv2_backends[ACCOUNT_ID][world.region].create_target_group(
+        name=BALANCED, protocol="HTTP", port="80", vpc_id=vpc_id, target_type="instance"
+    )
+    made.attributes[DELAY] = DRAIN_SECONDS
+    return str(made.arn)
 
 
 def _crowded(types: tuple[str, ...], zones: tuple[str, ...]) -> tuple[Launch, ...]:

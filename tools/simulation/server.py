@@ -17,19 +17,50 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tools.simulation.control import Control
-from tools.simulation.faults import BEFORE, Fault, Faults
+from tools.simulation.faults import AFTER, BEFORE, Fault, Faults
+from tools.simulation.past import Past
+from tools.simulation.refusals import fault_error, short_of
 from tools.simulation.scenario_tour import Laid
 from tools.simulation.services import describe_savings_plan_rates, describe_savings_plans, get_products
-from tools.simulation.wire import Request, error_answer, fault_error, read_request
+from tools.simulation.strangers import calls_of, environ_of
+from tools.simulation.wire import Request, error_answer, read_request
 from tools.simulation.world import ACCOUNT_ID, World
 
 LONGEST_POLL_SECONDS = 20
+CARRIED_OUT = (*AFTER, "slow", "malformed", "partial")
+"""faults whose call has its effect, or a part of it"""
 # what moto raises on parameters that it did not expect
 MOTO_STUMBLES = (LookupError, ValueError, TypeError, AttributeError, RuntimeError)
 # control characters as JSON spells them, line breaks and tabs apart: no answer could carry them
 _UNSAYABLE = re.compile(r"\\u00(?:0[0-8bcef]|1[0-9a-f])")
 _REQUEST_ID = re.compile(rb"(?<=<RequestId>)[^<]*(?=</RequestId>)|(?<=<requestId>)[^<]*(?=</requestId>)")
-_IDS = re.compile(rb"\b(?:i|fleet|lt|vol|snap|r)-[0-9a-f][0-9a-f-]{7,40}\b")
+_IDS = re.compile(rb"\b(?:i|fleet|sfr|lt|vol|snap|r)-[0-9a-f][0-9a-f-]{7,40}\b")
+
+
+CHECKED_DRY = frozenset(
+    (
+        "RunInstances",
+        "StopInstances",
+        "StartInstances",
+        "RebootInstances",
+        "TerminateInstances",
+        "ModifyInstanceAttribute",
+        "CreateFleet",
+        "ModifyFleet",
+        "DeleteFleets",
+        "RequestSpotFleet",
+        "ModifySpotFleetRequest",
+        "CancelSpotFleetRequests",
+        "CreateLaunchTemplate",
+        "CreateLaunchTemplateVersion",
+        "ModifyLaunchTemplate",
+        "CreateSnapshot",
+        "CreateSnapshots",
+        "CreateTags",
+        "DeleteTags",
+    )
+)
+"""whose dry runs are carried out up to the effect, so that what is not there is said"""
 
 
 @dataclass
@@ -62,6 +93,10 @@ class Account:
     moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
     tokens: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     _reads: int = 0
+    _past: Past = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._past = Past(self._answer_as_copy)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith("/_sim/"):
@@ -69,25 +104,47 @@ class Account:
             headers = [("Content-Type", "application/json"), *self.control.dated(environ)]
             answer_from_control = Answer(answer[0], headers, answer[1])
             return _send(answer_from_control, start_response, environ)
+        began = time.perf_counter()
         request = read_request(environ)
+        visits = self.faults.strangers(request)
+        self._visit(visits, "before", environ)
         fault = self.faults.take(request)
-        answered = self._with_fault(request, environ, fault)
-        return _send(answered, start_response, environ)
+        answered = self._with_fault(request, environ, fault, visits)
+        took = ("x-sim-seconds", f"{time.perf_counter() - began:.6f}")
+        return _send(Answer(answered.status, [*answered.headers, took], answered.body), start_response, environ)
 
     # --- faults
-    def _with_fault(self, request: Request, environ: dict[str, Any], fault: Fault | None) -> Answer:
-        if fault is None:
-            return self._carry_out(request, environ)
-        if fault.kind in BEFORE:
-            _hang_up(environ, fault.seconds)
-        if fault.kind == "timeout-after-effect":
-            self._carry_out(request, environ)
-            _hang_up(environ, fault.seconds)
-        if fault.kind == "slow":
-            time.sleep(fault.seconds)  # a slow service is slow on the caller's clock
-            return self._carry_out(request, environ)
-        status, code, message = fault_error(request, fault.kind)
-        return self._error(request, status, code, message)
+    def _with_fault(
+        self, request: Request, environ: dict[str, Any], fault: Fault | None, visits: list[Fault]
+    ) -> Answer:
+        kind = fault.kind if fault else ""
+        seconds = fault.seconds if fault else 0.0
+        short = short_of(request, kind)
+        if kind in BEFORE:
+            _hang_up(environ, seconds)
+        if kind and kind not in CARRIED_OUT and short is None:
+            status, code, message = fault_error(request, kind)
+            return self._error(request, status, code, message)
+        if kind == "slow":
+            time.sleep(seconds)  # a slow service is slow on the caller's clock
+        answer = self._carry_out(request, environ, short)
+        self._visit(visits, "after", environ)
+        if kind in AFTER:
+            _hang_up(environ, seconds)
+        if kind == "malformed":
+            headers = [(k, v) for k, v in answer.headers if k.lower() != "content-length"]
+            return Answer(answer.status, headers, answer.body[: len(answer.body) // 2])
+        return answer
+
+    def _visit(self, visits: list[Fault], when: str, environ: dict[str, Any]) -> None:
+        """Somebody else makes their changes. What AWS refuses them is noted in the log of effects."""
+        for visit in (v for v in visits if v.when == when):
+            for call in calls_of(visit.change):
+                theirs = environ_of(call, environ, self.world.region)
+                answer = self._carry_out(read_request(theirs), theirs)
+                if answer.status >= 300:
+                    said = {"operation": call.operation, "refused": answer.body.decode("utf-8", "replace")[:300]}
+                    self.world.log("StrangerRefused", said, [])
 
     def _error(self, request: Request, status: int, code: str, message: str) -> Answer:
         self._reads += 1
@@ -97,11 +154,12 @@ class Account:
         return Answer(status, [*headers, ("x-amzn-ErrorType", code)], body)
 
     # --- effects
-    def _carry_out(self, request: Request, environ: dict[str, Any]) -> Answer:
+    def _carry_out(self, request: Request, environ: dict[str, Any], short: tuple[float, str] | None = None) -> Answer:
+        """short: the share that is done, and AWS's code for the rest; None = all of it"""
         if request.operation == "ReceiveMessage":
             return self._receive(request, environ)
         if not request.mutates:
-            return self._read(request, environ)
+            return self._dry_run(request, environ) if request.dry_run else self._read(request, environ)
         if request.protocol in ("ec2", "query") and _UNSAYABLE.search(json.dumps(request.parameters, default=str)):
             text = "Invalid value: it holds characters that XML 1.0 cannot say"
             return self._error(request, 400, "InvalidParameterValue", text)
@@ -110,16 +168,26 @@ class Account:
             known = self.tokens.get((request.operation, token)) if token else None
             if known is not None:
                 return self._again(request, known)
+            self._past.keep(self.world.clock.now(), timedelta(seconds=self.faults.longest_lag_seconds))
             occasion = self.world.next_write()
             request_id = self.world.request_id(occasion)
-            with self.world.occasion(occasion):
+            with self.world.occasion(occasion), self.world.doing(short):
                 answer = _stamped(self._dispatch(request, environ), request_id)
-            if answer.status < 300:
+            affected = self.world.affected
+            if affected or (affected is None and answer.status < 300):
                 self.world.changed = True
                 self._log(request, answer, request_id)
-                if token:
-                    self.tokens[request.operation, token] = Remembered(_fingerprint(request), answer)
+            if answer.status < 300 and token:
+                self.tokens[request.operation, token] = Remembered(_fingerprint(request), answer)
             return answer
+
+    def _dry_run(self, request: Request, environ: dict[str, Any]) -> Answer:
+        """EC2 looks at permissions, and at what is named; nothing happens. Auto Scaling knows no dry runs."""
+        answer = self._read(request, environ) if request.operation in CHECKED_DRY else None
+        if answer is None or b"<Code>DryRunOperation</Code>" in answer.body:
+            text = "Request would have succeeded, but DryRun flag is set."
+            return self._error(request, 412, "DryRunOperation", text)
+        return answer
 
     def _again(self, request: Request, known: Remembered) -> Answer:
         if known.parameters != _fingerprint(request):
@@ -128,7 +196,8 @@ class Account:
         return known.answer
 
     def _log(self, request: Request, answer: Answer, request_id: str) -> None:
-        ids = list(dict.fromkeys(i.decode() for i in _IDS.findall(request.body + b" " + answer.body)))
+        found = _IDS.findall(request.body + b" " + answer.body)
+        ids = self.world.affected or list(dict.fromkeys(i.decode() for i in found))
         if request.parameters.get("AutoScalingGroupName"):
             ids.insert(0, str(request.parameters["AutoScalingGroupName"]))
         if request.service == "s3":
@@ -140,14 +209,27 @@ class Account:
             parameters=request.parameters,
             request_id=request_id,
             ids=ids,
+            access_key=request.access_key,
+            user_agent=request.user_agent,
         )
 
     def _read(self, request: Request, environ: dict[str, Any]) -> Answer:
         with self.world.lock:
             self._reads += 1
-            request_id = self.world.request_id(f"read|{self._reads}")
-            with self.world.occasion(f"read|{self._reads}"):
-                return _stamped(self._dispatch(request, environ), request_id)
+            name = f"read|{self._reads}"
+            lag = self.faults.lag(request)
+            old = lag and self._as_of(request, environ, timedelta(seconds=lag.seconds))
+            with self.world.occasion(name):
+                return _stamped(old or self._dispatch(request, environ), self.world.request_id(name))
+
+    def _as_of(self, request: Request, environ: dict[str, Any], lag: timedelta) -> Answer | None:
+        """What the account would have answered that long ago; None = nothing was written since."""
+        found: Answer | None = self._past.ask(environ, request.body, self.world.clock.now() - lag)
+        return found
+
+    def _answer_as_copy(self, environ: dict[str, Any]) -> Answer:
+        with self.world.occasion("read|of the past"):
+            return self._dispatch(read_request(environ), environ)
 
     def _receive(self, request: Request, environ: dict[str, Any]) -> Answer:
         """A long poll waits outside the lock. Stepped time stands still meanwhile, so there it does not wait."""

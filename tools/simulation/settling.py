@@ -1,7 +1,6 @@
 """Carries out the plans of groups and fleets in moto: launches, ends, lifecycle states, activities."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,32 +9,23 @@ from moto.autoscaling.models import ASG_NAME_TAG, FakeAutoScalingGroup, Instance
 from moto.ec2.models.instances import Instance
 
 from tools.simulation.activities import ActivityLog
-from tools.simulation.fleets import Launch, Member, Option, Plan, Prices, Wish, on_demand_units, plan
+from tools.simulation.fleets import Launch, Member, Option, Prices, Wish, plan
 from tools.simulation.market import Pool, depth, spot_price
 from tools.simulation.memory import Event, of_instance, refused
 from tools.simulation.rates import list_price
+from tools.simulation.wishes import Ec2Fleet, configuration_of, launch_template_version, wish_of_fleet, wish_of_group
 from tools.simulation.world import PENDING, World
 
 ALIVE = ("pending", "running")
+_ENDING = {
+    "deleted_terminating": "deleted",
+    "deleted_running": "deleted",
+    "cancelled_terminating": "cancelled",
+    "cancelled_running": "cancelled",
+}
+"""states of a fleet that goes → what it is when its last instance went"""
 TRY_AGAIN = timedelta(minutes=5)
 """how long a group or a fleet that found no capacity waits before it asks again"""
-
-
-@dataclass
-class Ec2Fleet:
-    """An EC2 Fleet: moto's own ignores overrides, weights, zones and strategies, and never replaces."""
-
-    fleet_id: str
-    request: dict[str, Any]
-    """CreateFleet's parameters, botocore's names"""
-    type: str
-    target: dict[str, Any]
-    """TargetCapacitySpecification as described: TotalTargetCapacity, OnDemandTargetCapacity, SpotTargetCapacity…"""
-    tags: dict[str, str]
-    created_at: datetime
-    client_token: str
-    state: str = "active"
-    instance_ids: list[str] = field(default_factory=list)
 
 
 class Settler:
@@ -59,35 +49,52 @@ class Settler:
         for group in self.world.autoscaling.autoscaling_groups.values():
             if changed or self._tries_again(group.name, now):
                 self.settle_group(group, now)
-        for fleet in self.world.ec2_fleets.values():
+        for fleet in [*self.world.ec2_fleets.values(), *self.world.spot_fleets.values()]:
             keeps_size = fleet.state == "active" and fleet.type == "maintain"
             if keeps_size and (changed or self._tries_again(fleet.fleet_id, now)):
                 self.settle_fleet(fleet, now)
+            elif fleet.state in _ENDING and not self.alive(fleet):
+                fleet.state = _ENDING[fleet.state]
 
     def _tries_again(self, name: str, now: datetime) -> bool:
         return name in self._refused_at and now - self._refused_at[name] >= TRY_AGAIN
 
     # --- Auto Scaling groups
     def settle_group(self, group: FakeAutoScalingGroup, now: datetime) -> None:
-        for state in [s for s in group.instance_states if s.instance.state not in ALIVE]:
-            group.instance_states.remove(state)
-            self.activities.found_gone(group.name, state.instance.id, now)
+        self._drop_lost(group, now)
         for state in group.instance_states:
             if state.lifecycle_state == "Pending" and state.instance.state == "running":
                 state.lifecycle_state = "InService"
-        wish = wish_of_group(group)
-        members = [self._member(group, state, wish, now) for state in group.instance_states]
-        step = plan(wish, [m for m in members if m is not None], self.prices)
+        wish = wish_of_group(group, self.world.market.types())
+        marked = self._marked(group)
+        counted = [s for s in group.instance_states if s.lifecycle_state != "Standby"]
+        step = plan(wish, [self._member(state, wish, marked, now) for state in counted], self.prices)
         if step.launches and "Launch" not in group._suspended_processes:
             self.launch_into_group(group, step.launches, now)
         if step.ends and "Terminate" not in group._suspended_processes:
-            self._end_in_group(group, step, now)
+            self.end_in_group(group, step.ends, now)
         if step.starved and self._refused_now(group.name, now):
             subnets = _subnets(self.world, group.vpc_zone_identifier)
             for zone in sorted(set(group.availability_zones)):
                 self.activities.refused(group.name, zone, subnets.get(zone), step.starved, now)
         elif not step.starved:
             self._refused_at.pop(group.name, None)
+
+    def _drop_lost(self, group: FakeAutoScalingGroup, now: datetime) -> None:
+        """Health checks: what ended is forgotten, what was stopped is ended. An instance in standby may stand still."""
+        for state in [s for s in group.instance_states if s.instance.state not in ALIVE]:
+            if state.instance.state != "terminated":
+                if state.lifecycle_state == "Standby":
+                    continue
+                self._end(state.instance, now)
+                self.world.log("TerminateInstance", {"group": group.name}, [state.instance.id])
+            group.instance_states.remove(state)
+            self.activities.found_gone(group.name, state.instance.id, now)
+
+    def _marked(self, group: FakeAutoScalingGroup) -> set[str]:
+        """Instances to be replaced, new before old: by an instance refresh, or on advice in a group that follows it."""
+        refreshed = self.world.refreshing.get(group.name, set())
+        return refreshed | (self.world.warned | self.world.reclaims.keys() if group.capacity_rebalance else set())
 
     def _refused_now(self, name: str, now: datetime) -> bool:
         """Whether a lack of capacity is news: once each time it was asked for."""
@@ -96,9 +103,8 @@ class Settler:
         self._refused_at[name] = now
         return True
 
-    def _member(self, group: FakeAutoScalingGroup, state: InstanceState, wish: Wish, now: datetime) -> Member:
+    def _member(self, state: InstanceState, wish: Wish, marked: set[str], now: datetime) -> Member:
         instance = state.instance
-        acts_on_advice = group.capacity_rebalance and instance.id in (self.world.warned | self.world.reclaims.keys())
         return Member(
             instance_id=instance.id,
             pool=_pool(instance),
@@ -106,7 +112,7 @@ class Settler:
             weight=_weight(wish.options, instance.instance_type),
             in_service=state.lifecycle_state == "InService",
             protected=bool(state.protected_from_scale_in),
-            marked=bool(acts_on_advice),
+            marked=instance.id in marked,
             age_seconds=(now - self.world.launched_at[instance.id]).total_seconds(),
         )
 
@@ -115,14 +121,14 @@ class Settler:
     ) -> list[str]:
         """Launch and attach. `ready` puts them in service at once, for the scenario's beginning."""
         ids = []
+        version = configuration_of(group).version
         for launch in launches:
             tags = group.get_propagated_tags() | {ASG_NAME_TAG: group.name}
-            template = group.ec2_launch_template
             subnets = _subnets(self.world, group.vpc_zone_identifier)
             instance = self.launch(
                 launch,
-                image_id=group.image_id,
-                template={"LaunchTemplateId": template.id} if template else None,
+                image_id=version.image_id if version else group.image_id,
+                template={"LaunchTemplateId": version.template.id, "Version": str(version.number)} if version else None,
                 subnet_id=subnets.get(launch.pool.zone),
                 tags=tags,
                 now=now,
@@ -141,13 +147,14 @@ class Settler:
             self.world.log("LaunchInstance", {"group": group.name, **_shown(launch)}, [instance.id])
         return ids
 
-    def _end_in_group(self, group: FakeAutoScalingGroup, step: Plan, now: datetime) -> None:
-        for instance_id in step.ends:
+    def end_in_group(self, group: FakeAutoScalingGroup, instance_ids: Sequence[str], now: datetime) -> None:
+        """End instances that the group decided on, and say why."""
+        for instance_id in instance_ids:
             instance = self.world.instances[instance_id]
             self.activities.ended(group, instance_id, now)
             self._end(instance, now)
             self.world.log("TerminateInstance", {"group": group.name}, [instance_id])
-        group.instance_states = [s for s in group.instance_states if s.instance.id not in step.ends]
+        group.instance_states = [s for s in group.instance_states if s.instance.id not in instance_ids]
 
     # --- EC2 Fleets
     def settle_fleet(self, fleet: Ec2Fleet, now: datetime, *, ready: bool = False) -> None:
@@ -167,7 +174,7 @@ class Settler:
             for i in alive
         ]
         step = plan(wish, members, self.prices)
-        for launch in step.launches:
+        for launch in step.launches[: self.world.part_of(len(step.launches))]:
             instance = self._launch_into_fleet(fleet, launch, now, ready=ready)
             fleet.instance_ids.append(instance.id)
             self._events(fleet).append(of_instance(instance, "launched", now))
@@ -184,6 +191,14 @@ class Settler:
             self._end(self.world.instances[instance_id], now)
             self.world.log("TerminateInstance", {"fleet": fleet.fleet_id}, [instance_id])
 
+    def end_fleet(self, fleet: Ec2Fleet, *, ends: bool) -> None:
+        """A fleet was deleted or cancelled: its instances end, or run on by themselves."""
+        now = self.world.clock.now()
+        for instance in self.alive(fleet) if ends else []:
+            self._events(fleet).append(of_instance(instance, "terminated", now))
+            self._end(instance, now)
+            self.world.log("TerminateInstance", {"fleet": fleet.fleet_id}, [instance.id])
+
     def _events(self, fleet: Ec2Fleet) -> list[Event]:
         return self.world.fleet_events.setdefault(fleet.fleet_id, [])
 
@@ -193,14 +208,16 @@ class Settler:
         return [known[i] for i in fleet.instance_ids]
 
     def _launch_into_fleet(self, fleet: Ec2Fleet, launch: Launch, now: datetime, *, ready: bool) -> Instance:
-        template = fleet.request["LaunchTemplateConfigs"][0]["LaunchTemplateSpecification"]
-        found = launch_template(self.world, template)
+        config = fleet.request["LaunchTemplateConfigs"][0]
+        template = config.get("LaunchTemplateSpecification")
+        version = launch_template_version(self.world, template) if template else None
+        named = "aws:ec2spot:fleet-request-id" if fleet.fleet_id.startswith("sfr-") else "aws:ec2:fleet-id"
         return self.launch(
             launch,
-            image_id=found.get_version(template.get("Version") or "$Default").image_id,
-            template={"LaunchTemplateId": found.id},
+            image_id=version.image_id if version else str(config.get("ImageId") or ""),
+            template={"LaunchTemplateId": version.template.id, "Version": str(version.number)} if version else None,
             subnet_id=_subnets(self.world, None).get(launch.pool.zone),
-            tags={"aws:ec2:fleet-id": fleet.fleet_id},
+            tags={named: fleet.fleet_id},
             now=now,
             ready=ready,
         )
@@ -232,6 +249,7 @@ class Settler:
             tags={"instance": tags},
         )
         instance: Instance = reservation.instances[0]
+        vars(instance)["launched_from"] = dict(template or {})
         instance._placement.zone = launch.pool.zone
         self.world.born(instance, now - PENDING if ready else now)
         if not ready:
@@ -245,87 +263,6 @@ class Settler:
             code="Client.UserInitiatedShutdown",
             message="Client.UserInitiatedShutdown: User initiated shutdown",
         )
-
-
-def wish_of_group(group: FakeAutoScalingGroup) -> Wish:
-    """What a group's own settings ask for."""
-    desired = int(group.desired_capacity or 0)
-    policy = group.mixed_instances_policy
-    if not policy:
-        kinds = [(group.instance_type, 1)]
-        return _wish(desired, desired, kinds, group.availability_zones, {}, balance=True)
-    split = policy.get("InstancesDistribution") or {}
-    overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or []
-    kinds = [(o.get("InstanceType") or group.instance_type, int(o.get("WeightedCapacity") or 1)) for o in overrides]
-    on_demand = on_demand_units(
-        desired,
-        int(split.get("OnDemandBaseCapacity") or 0),
-        int(_given(split, "OnDemandPercentageAboveBaseCapacity", 100)),
-    )
-    kinds = kinds or [(group.instance_type, 1)]
-    return _wish(desired, on_demand, kinds, group.availability_zones, split, balance=True)
-
-
-def wish_of_fleet(world: World, fleet: Ec2Fleet) -> Wish:
-    """What an EC2 Fleet's target capacity and overrides ask for."""
-    options: list[Option] = []
-    for config in fleet.request["LaunchTemplateConfigs"]:
-        template = launch_template(world, config["LaunchTemplateSpecification"])
-        version = template.get_version(config["LaunchTemplateSpecification"].get("Version") or "$Default")
-        for override in config.get("Overrides") or [{}]:
-            kind = override.get("InstanceType") or version.instance_type
-            zones = _override_zones(world, override)
-            weight = int(float(override.get("WeightedCapacity") or 1))
-            options.extend(Option(Pool(kind, zone), weight, len(options)) for zone in zones)
-    spot = fleet.request.get("SpotOptions") or {}
-    return Wish(
-        desired=int(fleet.target["TotalTargetCapacity"]),
-        on_demand=int(fleet.target["OnDemandTargetCapacity"]),
-        options=tuple(options),
-        spot_strategy=spot.get("AllocationStrategy") or "lowest-price",
-        on_demand_strategy=(fleet.request.get("OnDemandOptions") or {}).get("AllocationStrategy") or "lowest-price",
-        spot_pools=int(spot.get("InstancePoolsToUseCount") or 1),
-        balance_zones=False,
-    )
-
-
-def launch_template(world: World, spec: dict[str, Any]) -> Any:
-    """By id or by name; moto raises EC2's own errors."""
-    if spec.get("LaunchTemplateId"):
-        return world.ec2.get_launch_template(spec["LaunchTemplateId"])
-    return world.ec2.get_launch_template_by_name(str(spec.get("LaunchTemplateName")))
-
-
-def _wish(
-    desired: int,
-    on_demand: int,
-    kinds: Sequence[tuple[str, int]],
-    zones: Iterable[str],
-    split: dict[str, Any],
-    *,
-    balance: bool,
-) -> Wish:
-    return Wish(
-        desired=desired,
-        on_demand=on_demand,
-        options=tuple(Option(Pool(k, z), w, rank) for rank, (k, w) in enumerate(kinds) for z in sorted(zones)),
-        spot_strategy=split.get("SpotAllocationStrategy") or "lowest-price",
-        on_demand_strategy=split.get("OnDemandAllocationStrategy") or "prioritized",
-        spot_pools=int(split.get("SpotInstancePools") or 2),
-        balance_zones=balance,
-    )
-
-
-def _given(split: dict[str, Any], key: str, default: int) -> Any:
-    return default if split.get(key) is None else split[key]
-
-
-def _override_zones(world: World, override: dict[str, Any]) -> tuple[str, ...]:
-    if override.get("AvailabilityZone"):
-        return (override["AvailabilityZone"],)
-    if override.get("SubnetId"):
-        return (str(world.ec2.get_subnet(override["SubnetId"]).availability_zone),)
-    return world.zones
 
 
 def _subnets(world: World, identifier: str | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +11,28 @@ from urllib.parse import parse_qsl
 _JSON_SERVICES = {"AWSPriceListService": "pricing", "AmazonSQS": "sqs", "AWSEvents": "events", "AmazonSSM": "ssm"}
 _S3_WRITES = {"PUT": "PutObject", "DELETE": "DeleteObject", "POST": "PostObject"}
 _READ_VERBS = ("Describe", "Get", "List", "Search", "Head", "Receive", "Query", "Select", "Scan", "AssumeRole")
+
+
+TOKENS = {
+    **dict.fromkeys(
+        (
+            "RunInstances",
+            "CreateFleet",
+            "CreateLaunchTemplate",
+            "CreateLaunchTemplateVersion",
+            "ModifyLaunchTemplate",
+            "CopyImage",
+            "CreateVolume",
+            "RequestSpotInstances",
+            "CreateCapacityReservation",
+            "LaunchInstances",
+            "CreateSavingsPlan",
+        ),
+        "ClientToken",
+    ),
+    "RequestSpotFleet": "SpotFleetRequestConfig.ClientToken",
+}
+"""operation → the parameter that makes it idempotent; ModifyFleet and all of Auto Scaling's updates have none"""
 
 
 @dataclass(frozen=True)
@@ -24,6 +46,9 @@ class Request:
     parameters: dict[str, Any]
     body: bytes
     dry_run: bool
+    access_key: str = ""
+    """whose signature it bears; "" = none"""
+    user_agent: str = ""
 
     @property
     def mutates(self) -> bool:
@@ -31,14 +56,23 @@ class Request:
 
     @property
     def client_token(self) -> str | None:
-        token = self.parameters.get("ClientToken")
-        return str(token) if token and self.operation in ("RunInstances", "CreateFleet") else None
+        """What makes the call idempotent; None = it has no such thing."""
+        token = self.parameters.get(TOKENS[self.operation]) if self.operation in TOKENS else None
+        return str(token) if token else None
 
 
 def read_request(environ: dict[str, Any]) -> Request:
     """Reads the body and puts it back for whoever is next."""
+    return replace(
+        _understood(environ),
+        access_key=_signature(environ)[0],
+        user_agent=str(environ.get("HTTP_USER_AGENT", "")),
+    )
+
+
+def _understood(environ: dict[str, Any]) -> Request:
     body = _body(environ)
-    service = _signed_for(environ)
+    service = _signature(environ)[1]
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     path = str(environ.get("PATH_INFO", ""))
     if target:
@@ -93,10 +127,11 @@ def _body(environ: dict[str, Any]) -> bytes:
     return bytes(body)
 
 
-def _signed_for(environ: dict[str, Any]) -> str:
-    """The service in the signature's scope; "" when the request is not signed."""
-    found = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/", str(environ.get("HTTP_AUTHORIZATION", "")))
-    return found.group(1).lower() if found else ""
+def _signature(environ: dict[str, Any]) -> tuple[str, str]:
+    """Access key and service in the signature's scope; "" when the request is not signed."""
+    header = str(environ.get("HTTP_AUTHORIZATION", ""))
+    found = re.search(r"Credential=([^/]+)/\d{8}/[^/]+/([^/]+)/", header)
+    return (found.group(1), found.group(2).lower()) if found else ("", "")
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -122,38 +157,3 @@ def error_answer(request: Request, status: int, code: str, message: str, request
         return status, "text/xml", text.encode()
     text = f"<Error><Code>{code_x}</Code><Message>{message_x}</Message><RequestId>{request_id}</RequestId></Error>"
     return status, "application/xml", text.encode()
-
-
-def fault_error(request: Request, kind: str) -> tuple[int, str, str]:
-    """Status, code and message that AWS uses for a trouble on this service.
-
-    kind  throttle | error-500 | access-denied | expired-credentials | insufficient-capacity
-    """
-    ec2, s3, is_json = request.protocol == "ec2", request.protocol == "rest-xml", "json" in request.protocol
-    me = f"{request.service}:{request.operation}"
-    match kind:
-        case "throttle":
-            code = (
-                "RequestLimitExceeded"
-                if ec2
-                else "SlowDown"
-                if s3
-                else "ThrottlingException"
-                if is_json
-                else "Throttling"
-            )
-            return 503 if ec2 or s3 else 400, code, "Request limit exceeded." if ec2 else "Rate exceeded"
-        case "error-500":
-            return 500, "InternalError" if ec2 or s3 else "InternalFailure", "An internal error has occurred"
-        case "access-denied":
-            who = "User: arn:aws:iam::123456789012:user/spotwarden is not authorized to perform"
-            if ec2:
-                return 403, "UnauthorizedOperation", f"You are not authorized to perform this operation. {who}: {me}"
-            code = "AccessDeniedException" if is_json else "AccessDenied"
-            return 400 if is_json else 403, code, f"{who}: {me}"
-        case "expired-credentials":
-            code = "RequestExpired" if ec2 else "ExpiredTokenException" if is_json else "ExpiredToken"
-            return 400 if is_json or ec2 or s3 else 403, code, "The security token included in the request is expired"
-        case _:
-            text = "There is no Spot capacity available that matches your request."
-            return 500, "InsufficientInstanceCapacity", text

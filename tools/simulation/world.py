@@ -99,6 +99,15 @@ class World:
     """Reserved Instances as DescribeReservedInstances shows them"""
     placement_configurations: int = 100
     """new questions for placement scores that EC2 answers in 24 hours"""
+    spot_fleets: dict[str, Any] = field(default_factory=dict)
+    refreshing: dict[str, set[str]] = field(default_factory=dict)
+    """group → instances that its instance refresh replaces now, new before old"""
+    stopping: dict[str, datetime] = field(default_factory=dict)
+    """instance → when its stop is done"""
+    short: tuple[float, str] | None = None
+    """of the call in hand: the share that is to be done, and AWS's code for the rest; None = all of it"""
+    affected: list[str] | None = None
+    """what the call in hand did change, where its answer does not say it; None = all that it names, if it succeeds"""
     spot_requests: SpotRequests = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -137,6 +146,19 @@ class World:
         with self.lock:
             mock_random.seed(f"{self.seed}|{name}")
             yield
+
+    @contextmanager
+    def doing(self, short: tuple[float, str] | None) -> Iterator[None]:
+        """While a call is carried out, whole or only in part."""
+        self.short, self.affected = short, None
+        try:
+            yield
+        finally:
+            self.short = None
+
+    def part_of(self, count: int) -> int:
+        """How many of so many items the call in hand is to do."""
+        return count if self.short is None else int(count * self.short[0])
 
     def next_write(self) -> str:
         return f"write|{next(self._writes)}"
@@ -211,14 +233,17 @@ class World:
                     self.ec2.reservations.pop(reservation.id)
 
     # --- interruptions
-    def born(self, instance: Instance, at: datetime) -> None:
-        """Note a launch; a spot instance gets its fate."""
+    def born(self, instance: Instance, at: datetime, *, persistent: bool = False, behaviour: str = "terminate") -> None:
+        """Note a launch; a spot instance gets its fate.
+
+        persistent, behaviour  of the spot request: its Type and its InstanceInterruptionBehavior
+        """
         instance.launch_time = at.replace(tzinfo=None)
         self.launched_at[instance.id] = at
         self.instances[instance.id] = instance
         self.changed = True
         if instance.lifecycle == "spot":
-            self.spot_requests.born(instance, at)
+            self.spot_requests.born(instance, at, persistent=persistent, behaviour=behaviour)
             pool = Pool(instance.instance_type, str(instance.placement.zone))
             hours = self.dice(f"fate|{instance.id}").expovariate(hazard_per_hour(self.seed, pool))
             self.doomed[instance.id] = max(at, self.clock.start) + timedelta(hours=max(hours, 0.2))

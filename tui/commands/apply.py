@@ -77,7 +77,9 @@ def _wanted(verify: str | None, *, rollback: bool, undoes: str | None) -> "After
     from tools.errors import UsageError
 
     if undoes is not None and rollback:
-        raise UsageError("--rollback-on-fail: a rollback is not rolled back", hint="leave it out; --verify goes with it")
+        raise UsageError(
+            "--rollback-on-fail: a rollback is not rolled back", hint="leave it out; --verify goes with it"
+        )
     if verify is None and not rollback and undoes is None:
         return None
     seconds = None
@@ -95,25 +97,34 @@ def _carry_out(
     settings: Settings, house: "House", saved: "SavedProposal", wanted: "Aftercare | None", *, yes: bool
 ) -> int:
     """Approve where it waits, arm the watch, act once, wait for the verdict; the exit code."""
-    from agent.verifying import arm
-    from tools.fleets.effects import effect_of
-
-    proposal, journal = saved.proposal, house.journal
+    proposal = saved.proposal
     proposal_id = proposal.proposal_id
     if saved.status == "pending":
         _approve(settings, house, saved, yes=yes)
-    if wanted is not None and wanted.verify_seconds is not None and journal.watches.one(proposal_id) is None:
-        fleet = effect_of(proposal.action).subject(house.account.reader, proposal.action)
-        arm(journal, house.account.reader, house.clock, proposal, fleet, wanted)
+    if wanted is not None and wanted.verify_seconds is not None:
+        _arm(house, saved, wanted)
     outcome = house.actuation.act(proposal_id, by=house.person)
     if proposal.aftercare is not None and proposal.aftercare.undoes and outcome.status in _MADE:
         _set_back(house, proposal.aftercare.undoes, proposal_id)
-    follow = wanted is not None or proposal.aftercare is None or proposal.aftercare.undoes is None
-    if not follow or not _is_watched(house, proposal_id):
+    if not _is_watched(house, proposal_id):
         _tell(settings, house, proposal_id, outcome, None)
         return 0 if outcome.status in _MADE else 1
     rollback = wanted is not None and wanted.on_fail == "rollback"
     return _end(settings, house, proposal_id, outcome=outcome, rollback_on_fail=rollback)
+
+
+def _arm(house: "House", saved: "SavedProposal", wanted: "Aftercare") -> None:
+    """What the person wants watched, durable before the change; after it, what was recorded before it stands."""
+    from agent.verifying import arm
+    from tools.fleets.effects import effect_of
+
+    proposal, watches = saved.proposal, house.journal.watches
+    known = watches.one(proposal.proposal_id)
+    if known is not None and known.changed_at is not None:
+        watches.arm(proposal.proposal_id, wanted, known.baseline, now=house.clock.now())
+        return
+    fleet = effect_of(proposal.action).subject(house.account.reader, proposal.action)
+    arm(house.journal, house.account.reader, house.clock, proposal, fleet, wanted)
 
 
 def _is_watched(house: "House", proposal_id: str) -> bool:
@@ -130,7 +141,8 @@ def _end(
         told = house.journal.outcomes(proposal_id)
         outcome = told[-1] if told else None
     _tell(settings, house, proposal_id, outcome, ended)
-    return 0 if ended.status == "passed" else 1
+    made = outcome is not None and outcome.status in _MADE
+    return 0 if made and ended.status == "passed" else 1
 
 
 def _wait(settings: Settings, house: "House", proposal_id: str, *, rollback_on_fail: bool) -> "WatchedChange":
@@ -142,16 +154,15 @@ def _wait(settings: Settings, house: "House", proposal_id: str, *, rollback_on_f
     keeper = Keeper(house.actuation, name, approve_as=house.person if rollback_on_fail else None)
     told_at, told = None, ""
     try:
-        while True:
-            keeper.attend(proposal_id)
-            seen = keeper.look_at(proposal_id)
-            if not seen.open:
-                return seen
+        while (seen := keeper.attend(proposal_id)).open:
+            if keeper.due(seen):
+                seen = keeper.look_at(proposal_id)
             now, line = house.clock.now(), _progress(seen)
             if told_at is None or line != told or now >= told_at + _TELL:
                 told_at, told = now, line
                 say(settings, f"{_elapsed(seen, now)}  {line}")
-            time.sleep(_NAP_SECONDS)
+            if seen.open:
+                time.sleep(_NAP_SECONDS)
     except KeyboardInterrupt:
         say(
             settings,
@@ -161,6 +172,7 @@ def _wait(settings: Settings, house: "House", proposal_id: str, *, rollback_on_f
         raise
     finally:
         keeper.leave(proposal_id)
+    return keeper.look_at(proposal_id)  # what was told to a person may be set back by now
 
 
 def _elapsed(seen: "WatchedChange", now: Any) -> str:
@@ -172,19 +184,24 @@ def _elapsed(seen: "WatchedChange", now: Any) -> str:
 
 
 def _progress(seen: "WatchedChange") -> str:
-    from tui.output import plain
-
     if seen.status == "failed":
-        return plain(f"failed: {seen.told}; setting it back")
+        return _line(f"failed: {seen.told}; setting it back")
     if seen.verdict is None:
         return "not looked at yet: AWS does not answer"
-    return plain(f"{seen.verdict.health}: {'; '.join(seen.verdict.reasons)}")
+    return _line(f"{seen.verdict.health}: {'; '.join(seen.verdict.reasons)}")
+
+
+def _line(text: str) -> str:
+    """Whole: what a person must know stands at its end."""
+    from tui.safe_text import safe_text
+
+    return safe_text(text, limit=10_000)
 
 
 def _tell(
     settings: Settings, house: "House", proposal_id: str, outcome: "Outcome | None", ended: "WatchedChange | None"
 ) -> None:
-    from tui.output import emit, plain
+    from tui.output import emit
     from tui.render import outcome_line
 
     undo = None
@@ -203,7 +220,7 @@ def _tell(
     }
     lines = [outcome_line(outcome)] if outcome else []
     if ended is not None:
-        lines.append(plain(f"{_ENDS.get(ended.status, ended.status)}: {ended.told}"))
+        lines.append(_line(f"{_ENDS.get(ended.status, ended.status)}: {ended.told}"))
         if ended.status == "rolled-back" and ended.rollback_id:
             lines.append(f"the rollback is watched too: spotwarden apply --watch {ended.rollback_id}")
         if ended.status == "escalated" and undo is not None and undo["status"] == "pending":
@@ -285,7 +302,7 @@ def _is_file(plan: str) -> bool:
 
 def _find(house: "House", plan: str) -> "SavedProposal":
     from tools.errors import StalePlan
-    from tui.commands.plan import read_plan
+    from tui.commands.plan_file import read_plan
 
     if not _is_file(plan):
         saved = house.journal.proposal(plan)

@@ -13,6 +13,7 @@ from tui.config import Settings, settings_of
 
 if TYPE_CHECKING:
     from agent.autonomy import Daemon, Round, Trouble
+    from agent.journal.watches import WatchedChange
     from agent.reflex import ReflexReport
     from tui.opening import House
 
@@ -152,6 +153,8 @@ def _round_lines(report: "Round") -> Iterator[str]:
         yield from _notice_lines(report.notices)
     for alert in report.alerts:
         yield f"  {alert_line(alert)}"
+    for watch in report.watches:
+        yield f"  {_watch_line(watch)}"
     for step in report.steps:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
         waits = f"  → spotwarden approve {step.proposal_id}" if step.verdict == "ask" else ""
@@ -176,6 +179,28 @@ def _notice_lines(report: "ReflexReport") -> Iterator[str]:
         yield f"  will be tried again: {', '.join(report.to_do)}"
 
 
+def _watch_line(watch: "WatchedChange") -> str:
+    """ESCALATED asg/batch p-…: why, and what was recorded before it."""
+    from tui.safe_text import safe_text
+
+    loud = watch.status.upper() if watch.status in {"failed", "escalated"} else watch.status
+    until = f" until {watch.until:%H:%M:%SZ}" if watch.open and watch.until is not None else ""
+    seen = "; ".join(watch.verdict.reasons) if watch.verdict is not None else "not looked at yet"
+    return safe_text(f"{loud}{until} {watch.fleet} {watch.proposal_id}: {watch.told or seen}", limit=2_000)
+
+
+_WATCH_FIELDS = {"proposal_id", "fleet", "status", "on_fail", "until", "rollback_id", "told"}
+
+
+def _watches(house: "House") -> "list[WatchedChange]":
+    """Changes under watch, and for a day those that a person must look at."""
+    from datetime import timedelta
+
+    since = house.clock.now() - timedelta(days=1)
+    known = house.journal.watches.of_status("watching", "failed", "escalated")
+    return [w for w in known if w.ended_at is None or w.ended_at >= since]
+
+
 def _status(settings: Settings, house: "House") -> None:
     from agent.autonomy import LEASE
     from tui.output import emit
@@ -194,7 +219,10 @@ def _status(settings: Settings, house: "House") -> None:
         "waiting": [s.proposal.proposal_id for s in waiting],
         "open_intents": [o.intent.intent_id for o in house.open_intents()],
     }
-    emit(settings, document, lambda: print("\n".join(f"{k:<17} {_show(v)}" for k, v in document.items())))
+    watches = _watches(house)
+    lines = [f"{k:<17} {_show(v)}" for k, v in document.items()] + [f"{'watch':<17} {_watch_line(w)}" for w in watches]
+    told = [w.model_dump(mode="json", include=_WATCH_FIELDS) for w in watches]
+    emit(settings, document | {"watches": told}, lambda: print("\n".join(lines)))
 
 
 def _law(house: "House") -> dict[str, str]:

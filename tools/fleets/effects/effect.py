@@ -42,6 +42,9 @@ class Effect(Generic[A]):
     def check(self, action: A, fleet: Fleet) -> None:
         """Raises UsageError where AWS has no way to do it, with the way out."""
 
+    def check_now(self, reader: CloudReader, action: A, fleet: Fleet) -> None:
+        """As `check`, where the fleet alone does not tell. Raises UsageError, CloudErrors."""
+
     def lines(self, action: A, fleet: Fleet) -> tuple[FieldChange, ...]:
         """The diff as people read it; empty where it is so already."""
         raise NotImplementedError
@@ -80,12 +83,20 @@ class Effect(Generic[A]):
             for name, wanted in values.items()
         )
 
-    # undoing
+    # afterwards
+
+    def result(self, reader: CloudReader, intent_id: str, action: A) -> Fleet:
+        """What the action is about once it was done, read now: the subject, or what it created. Raises as `subject`."""
+        return self.subject(reader, action)
+
+    def can_undo(self, action: A) -> bool:
+        return self.reversible
 
     def undo(self, action: A, before: dict[str, Any], fleet: Fleet) -> Action | None:
         """The action that sets back what this one set; None = there is none.
 
         before  the touched fields as they were recorded when it was carried out
+        fleet   `result`, read now
         """
         return None
 
