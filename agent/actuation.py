@@ -25,6 +25,7 @@ from policies.records import Aftercare, Approval, Decision, Proposal
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
 from tools.errors import AuditBroken, CloudError, Denied, Halted, NotFound, OutcomeUnknown, StalePlan
 from tools.fleets.effects import effect_of
+from tools.fleets.effects.effect import SEND_WINDOW
 from tools.fleets.preview import draw_preview
 from tools.records import (
     Action,
@@ -298,7 +299,7 @@ class Actuation:
         """
         now, lease = self.clock.now(), self.lease()
         self.journal.mark_sending(intent.intent_id, lease=lease, at=now, actor=by)
-        until = now + effect_of(intent.permit.action).horizon / 3
+        until = now + SEND_WINDOW
         return intent.with_(send_by=until if lease is None else min(until, lease.expires_at))
 
     def _check_place(self, proposal: Proposal) -> None:
@@ -332,7 +333,7 @@ class Actuation:
         if left.sent_at is None:
             return self._settle_unsent(intent, left.last_outcome, over=now >= intent.opened_at + UNSENT)
         action, effect = intent.permit.action, effect_of(intent.permit.action)
-        ends = left.sent_at + effect.horizon
+        ends = left.sent_at + effect.settles_after
         seen: dict[str, Any] = {}
         items: tuple[ItemOutcome, ...] = ()
         try:

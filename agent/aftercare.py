@@ -186,9 +186,11 @@ class Keeper:
             self._escalate(watch, watch.told)
             return
         try:
-            rollback_id = watch.rollback_id or self._draw_up(watch)
-            if rollback_id is not None:
-                self._carry_out(watch, rollback_id)
+            if watch.rollback_id is None:
+                self._draw_up(watch)
+                watch = self._one(watch.proposal_id)
+            if watch.status == "failed" and watch.rollback_id is not None:
+                self._carry_out(watch, watch.rollback_id)
         except FATAL:
             raise
         except CloudError as error:  # it may pass: the next look tries again
@@ -201,8 +203,8 @@ class Keeper:
         failed_at = watch.verdict.at if watch.verdict is not None else watch.baseline.at
         return self.actuation.clock.now() >= failed_at + _PATIENCE
 
-    def _draw_up(self, watch: WatchedChange) -> str | None:
-        """The proposal that undoes the change; None = a person was told that there is none.
+    def _draw_up(self, watch: WatchedChange) -> None:
+        """Name the proposal that undoes the change, or tell a person that there is none.
 
         Raises  SpotErrors: there is no way back, or it cannot be judged
         """
@@ -214,11 +216,11 @@ class Keeper:
         if moved:
             told = f"{watch.told}; not set back, as {fleet.name} was changed since: {'; '.join(moved)}"
             self._escalate(watch, told)
-            return None
+            return
         undo: Action | None = effect.undo(action, intent.expect, fleet)
         if undo is None:
             self._escalate(watch, f"{watch.told}; {', '.join(action.types)} has no way back")
-            return None
+            return
         saved = self.actuation.propose(
             undo,
             by=BY,
@@ -230,7 +232,6 @@ class Keeper:
         winner = self.actuation.journal.watches.claim_rollback(watch.proposal_id, mine)
         if winner != mine:
             self.actuation.journal.refuse(mine, reason=f"{winner} sets {watch.proposal_id} back", actor=BY)
-        return winner
 
     def _moved_by_others(self, intent: Intent, outcome: Outcome) -> tuple[str, ...]:
         """The touched fields, where they are no longer as the change left them: somebody else's word stands."""
@@ -299,7 +300,13 @@ class Keeper:
         only_from: tuple[Any, ...],
     ) -> None:
         self.actuation.journal.watches.move(
-            watch.proposal_id, to, only_from=only_from, verdict=verdict, told=told, actor=self.name
+            watch.proposal_id,
+            to,
+            only_from=only_from,
+            unclaimed=watch.rollback_id is None,  # else somebody named a rollback since: the word is theirs
+            verdict=verdict,
+            told=told,
+            actor=self.name,
         )
 
 

@@ -60,9 +60,6 @@ def preview_lines(preview: Preview) -> Iterator[str]:
         yield "  calls   " + ", ".join(f"{call}" + (f" × {n}" if n > 1 else "") for call, n in calls.items())
     for warning in preview.warnings:
         yield f"  !       {plain(warning)}"
-    if proposal.aftercare is not None and proposal.aftercare.verify_seconds is not None:
-        then = {"rollback": "set back", "escalate": "told"}[proposal.aftercare.on_fail]
-        yield f"  after   watched for {proposal.aftercare.verify_seconds // 60} min; {then} when it does harm"
 
 
 def _aftercare_lines(care: Aftercare | None) -> Iterator[str]:

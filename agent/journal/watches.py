@@ -117,16 +117,27 @@ class Watches:
         to: WatchStatus,
         *,
         only_from: Sequence[WatchStatus],
+        unclaimed: bool = False,
         verdict: Verdict | None = None,
         told: str = "",
         actor: str,
     ) -> bool:
         """Take one step, if it still stands where it stood: False = somebody else was quicker.
 
+        unclaimed  only while no rollback is named
         Audit kinds `verified` (with what was seen), `rolled-back`, `escalated`.
         """
         moved: bool = self._do(
-            lambda tx: _move(tx, proposal_id, to, only_from=only_from, verdict=verdict, told=told, actor=actor)
+            lambda tx: _move(
+                tx,
+                proposal_id,
+                to,
+                only_from=only_from,
+                unclaimed=unclaimed,
+                verdict=verdict,
+                told=told,
+                actor=actor,
+            )
         )
         return moved
 
@@ -233,6 +244,7 @@ def _move(
     to: WatchStatus,
     *,
     only_from: Sequence[WatchStatus],
+    unclaimed: bool,
     verdict: Verdict | None,
     told: str,
     actor: str,
@@ -240,7 +252,7 @@ def _move(
     marks = ", ".join("?" * len(only_from))
     taken = tx.db.execute(
         f"UPDATE watches SET status = ?, verdict = coalesce(?, verdict), told = ?, ended_at = ? "  # noqa: S608
-        f"WHERE proposal_id = ? AND status IN ({marks})",
+        f"WHERE proposal_id = ? AND status IN ({marks}) AND (rollback_id IS NULL OR NOT ?)",
         (
             to,
             None if verdict is None else clean(verdict.canonical()),
@@ -248,6 +260,7 @@ def _move(
             None if to in OPEN else instant(tx.at),
             proposal_id,
             *only_from,
+            int(unclaimed),
         ),
     )
     if taken.rowcount != 1:

@@ -307,7 +307,7 @@ def test_an_unknown_outcome_stays_open_is_never_resent_and_settles(street, wide,
     street.post("interruption", victim)
     assert wide.answer().steps == ()
     assert street.waiting_messages() == 0
-    street.sim.advance(301)
+    street.sim.advance(361)
     assert [o.status for o in wide.daemon.round().settled] == [end]
     assert wide.journal.open_intents() == ()
     assert len(street.did("DetachInstances", seen)) == effects

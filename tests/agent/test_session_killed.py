@@ -118,13 +118,13 @@ def test_a_question_killed_anywhere_is_resumed_without_a_second_effect(account, 
     resumed_to_an_effect = 0
     for at in sample(whole["sites"]):
         site = whole["sites"][at]
-        account.advance(301)
+        account.advance(361)
         wish, conversation = toggled(account, folder, "batch")
         with house_for(account, folder, wish, conversation) as house:
             before = house.last_seq()
         killed = zygote.run("ask", conversation, wish, kill_at=at, text="spread batch")
         assert killed["exit"] == -9, f"{site}: {killed['stderr']}"
-        account.advance(301)
+        account.advance(361)
         with house_for(account, folder, wish, conversation) as house:
             events = list(house.session.resume())
             check(account, folder, before, house, events, site)
@@ -135,7 +135,7 @@ def test_a_question_killed_anywhere_is_resumed_without_a_second_effect(account, 
 @pytest.mark.accepts("P-28")
 def test_an_approval_killed_anywhere_is_resumed_without_a_second_effect(account, folder, zygote):
     def asked():
-        account.advance(301)
+        account.advance(361)
         wish, conversation = toggled(account, folder, "web-canary")
         with house_for(account, folder, wish, conversation) as house:
             events = list(house.session.ask("spread it"))
@@ -151,7 +151,7 @@ def test_an_approval_killed_anywhere_is_resumed_without_a_second_effect(account,
         wish, conversation, proposal_id, before = asked()
         killed = zygote.run("answer", conversation, wish, kill_at=at, proposal_id=proposal_id, **words)
         assert killed["exit"] == -9, f"{site}: {killed['stderr']}"
-        account.advance(301)
+        account.advance(361)
         with house_for(account, folder, wish, conversation) as house:
             events = list(house.session.resume())
             if events[-1].status == "waiting":  # killed before the answer was written down: it is asked again

@@ -6,23 +6,30 @@ from dataclasses import dataclass
 import pytest
 
 from tests.contract.conftest import World
-from tests.contract.ground_house import Hand, group, open_ground, open_hand, ref, row_of, writes
-from tools.errors import NotFound, OutcomeUnknown, Rejected, StalePlan, UsageError
+from tests.contract.ground_house import Hand, group, open_ground, open_hand, row_of, writes
+from tests.contract.trainers import (
+    HORIZON_SECONDS,
+    NAME,
+    cancel,
+    operate,
+    out_of_standby,
+    put_back,
+    put_tag,
+    refresh,
+    spot,
+    unprotect,
+)
+from tools.errors import Rejected, StalePlan, UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.preview import draw_preview
 from tools.records import (
     Action,
     CancelInstanceRefresh,
-    ChangeFleet,
-    InstanceRequirements,
     OperateInstances,
     SetTags,
     StartInstanceRefresh,
     Tag,
 )
-
-NAME = "trainers"
-HORIZON_SECONDS = 301
 
 
 @pytest.fixture(scope="module")
@@ -31,68 +38,12 @@ def world() -> Iterator[World]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def hand(world: World, tmp_path) -> Iterator[Hand]:
+    """Every test finds the group as the scenario laid it."""
     with open_hand(world, tmp_path) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def four_in_service(world: World) -> Iterator[None]:
-    """Every test finds the group as the scenario laid it: four in service, nothing protected, no refresh."""
-    yield
-    world.sim.mend()
-    scaling = world.raw("autoscaling")
-    scaling.update_auto_scaling_group(AutoScalingGroupName=NAME, MinSize=1, MaxSize=8)
-    newest = next(iter(world.reader.instance_refreshes(group(world).ref)), None)
-    if newest is not None and newest.status in {"Pending", "InProgress"}:
-        scaling.cancel_instance_refresh(AutoScalingGroupName=NAME)
-    standing = [i["InstanceId"] for i in row_of(world)["Instances"] if i["LifecycleState"] == "Standby"]
-    if standing:
-        scaling.exit_standby(AutoScalingGroupName=NAME, InstanceIds=standing)
-    protected = [i["InstanceId"] for i in row_of(world)["Instances"] if i["ProtectedFromScaleIn"]]
-    if protected:
-        scaling.set_instance_protection(AutoScalingGroupName=NAME, InstanceIds=protected, ProtectedFromScaleIn=False)
-    scaling.update_auto_scaling_group(AutoScalingGroupName=NAME, DesiredCapacity=4)
-    world.sim.advance(600)
-    assert [i["LifecycleState"] for i in row_of(world)["Instances"]] == ["InService"] * 4
-
-
-def spot(world: World, count: int = 1) -> tuple[str, ...]:
-    return tuple(i.instance_id for i in group(world).spot[:count])
-
-
-def operate(world: World, operation: str, *, count: int = 1, lower: bool = False) -> OperateInstances:
-    return OperateInstances(
-        fleet=group(world).ref, operation=operation, instance_ids=spot(world, count), lower_desired_capacity=lower
-    )
-
-
-def refresh(world: World, **more) -> StartInstanceRefresh:
-    wanted = {"min_healthy_percentage": 50, "instance_warmup_seconds": 30, "skip_matching": False, **more}
-    return StartInstanceRefresh(fleet=group(world).ref, **wanted)
-
-
-def out_of_standby(world: World) -> OperateInstances:
-    action = operate(world, "exit-standby")
-    world.raw("autoscaling").enter_standby(
-        AutoScalingGroupName=NAME, InstanceIds=list(action.instance_ids), ShouldDecrementDesiredCapacity=True
-    )
-    return action
-
-
-def unprotect(world: World) -> OperateInstances:
-    action = operate(world, "unprotect-from-scale-in")
-    world.raw("autoscaling").set_instance_protection(
-        AutoScalingGroupName=NAME, InstanceIds=list(action.instance_ids), ProtectedFromScaleIn=True
-    )
-    return action
-
-
-def cancel(world: World) -> CancelInstanceRefresh:
-    world.raw("autoscaling").start_instance_refresh(AutoScalingGroupName=NAME)
-    newest = world.reader.instance_refreshes(group(world).ref)[0]
-    return CancelInstanceRefresh(fleet=group(world).ref, instance_refresh_id=newest.refresh_id)
+    put_back(world)
 
 
 def tag(world: World) -> SetTags:
@@ -103,11 +54,6 @@ def tag(world: World) -> SetTags:
 def untag(world: World) -> SetTags:
     put_tag(world, "leftover", "yes")
     return SetTags(fleet=group(world).ref, remove=("leftover",))
-
-
-def put_tag(world: World, key: str, value: str, *, propagate: bool = False) -> None:
-    row = {"ResourceId": NAME, "ResourceType": "auto-scaling-group", "Key": key, "Value": value}
-    world.raw("autoscaling").create_or_update_tags(Tags=[{**row, "PropagateAtLaunch": propagate}])
 
 
 @dataclass(frozen=True)
@@ -266,125 +212,6 @@ def test_a_group_tells_its_template_its_targets_and_where_its_members_stand(worl
     assert now[moved].in_standby
 
 
-# standby, protection, ends
-
-
-def test_a_move_to_standby_that_keeps_desired_capacity_launches_others(world, hand):
-    action = operate(world, "enter-standby", count=2)
-    shown = draw_preview(world.reader, world.clock, action, group(world))
-    assert (shown.replaced_instances, shown.instances_launched) == ((), 2)
-    assert shown.added_cost_usd_per_day > 0
-    assert "the group launches others in their place" in shown.warnings
-    hand.do(action)
-    world.sim.advance(120)
-    now = group(world)
-    assert now.desired_capacity == 4
-    assert len(now.instances) == 6  # what stands by stays a member
-    assert {i.instance_id for i in now.instances if i.in_standby} == set(action.instance_ids)
-
-
-def test_only_instances_that_still_need_it_are_sent(world, hand):
-    action = operate(world, "enter-standby", count=3, lower=True)
-    world.raw("autoscaling").enter_standby(
-        AutoScalingGroupName=NAME, InstanceIds=[action.instance_ids[0]], ShouldDecrementDesiredCapacity=True
-    )
-    before, fleet = world.seen(), group(world)
-    outcome = hand.do(action)
-    assert outcome.status == "done"
-    assert (outcome.before["desired_capacity"], outcome.after["desired_capacity"]) == (fleet.desired_capacity, 1)
-    (row,) = world.effects_since(before, "EnterStandby")
-    assert {i for i in row["ids"] if i.startswith("i-")} == set(action.instance_ids[1:])
-    assert row["parameters"]["ShouldDecrementDesiredCapacity"] == "true"
-
-
-@pytest.mark.parametrize(
-    ("operation", "back"),
-    [
-        ("enter-standby", "exit-standby"),
-        ("protect-from-scale-in", "unprotect-from-scale-in"),
-    ],
-)
-def test_it_is_undone_for_what_it_moved_and_for_nothing_else(world, hand, operation, back):
-    action = operate(world, operation, count=2, lower=operation == "enter-standby")
-    if operation == "protect-from-scale-in":
-        world.raw("autoscaling").set_instance_protection(
-            AutoScalingGroupName=NAME, InstanceIds=[action.instance_ids[0]], ProtectedFromScaleIn=True
-        )
-        moved = action.instance_ids[1:]
-    else:
-        moved = action.instance_ids
-    was, outcome = group(world), hand.do(action)
-    undo = effect_of(action).undo(action, outcome.before, group(world))
-    assert (undo.operation, undo.instance_ids) == (back, moved)
-    assert hand.do(undo).status == "done"
-    world.sim.advance(60)
-    now = group(world)
-    assert now.desired_capacity == was.desired_capacity
-    assert now.state["instances"] == was.state["instances"]
-    again = effect_of(undo).undo(undo, {"instances": dict.fromkeys(moved, "standby")}, now)
-    assert again is None or again.lower_desired_capacity == (operation == "enter-standby")
-
-
-def test_ends_are_one_call_each_with_what_becomes_of_the_capacity_said(world, hand):
-    action = operate(world, "terminate", count=2)
-    shown = draw_preview(world.reader, world.clock, action, group(world))
-    assert set(shown.replaced_instances) == set(action.instance_ids)
-    assert (shown.instances_launched, shown.reversible, len(shown.calls)) == (2, False, 2)
-    before = world.seen()
-    outcome = hand.do(action)
-    assert [(i.item, i.ok) for i in outcome.items] == [(i, True) for i in action.instance_ids]
-    rows = world.effects_since(before, "TerminateInstanceInAutoScalingGroup")
-    assert [r["parameters"]["ShouldDecrementDesiredCapacity"] for r in rows] == ["false", "false"]
-    world.sim.advance(120)
-    assert len(group(world).instances) == 4
-    assert effect_of(action).undo(action, outcome.before, group(world)) is None
-
-
-@pytest.mark.parametrize(("fault", "status", "ends"), [("throttle", "partial", 1), ("access-denied", "partial", 1)])
-def test_ends_that_break_off_half_way_say_which_happened(world, hand, fault, status, ends):
-    action = operate(world, "terminate", count=3, lower=True)
-    before, proposal = world.seen(), hand.approved(action)
-    world.sim.fail("TerminateInstanceInAutoScalingGroup", fault, skip=1)
-    outcome = hand.act(proposal)
-    assert outcome.status == status
-    assert [i.ok for i in outcome.items] == [True, False, False]
-    assert outcome.items[2].code == "NotSent"
-    assert len(writes(world, before)) == ends
-
-
-def test_ends_that_fall_silent_half_way_are_told_item_by_item_when_their_time_is_over(world, hand):
-    action = operate(world, "terminate", count=3, lower=True)
-    before, proposal = world.seen(), hand.approved(action)
-    world.sim.fail("TerminateInstanceInAutoScalingGroup", "timeout-before-effect", skip=1)
-    unknown = hand.act(proposal)
-    assert unknown.status == "unknown"
-    assert f"done: {action.instance_ids[0]}; not sent: {action.instance_ids[2]}" in unknown.message
-    world.sim.advance(HORIZON_SECONDS)
-    settled = hand.settled()
-    assert settled.status == "partial"
-    assert {i.item: i.ok for i in settled.items} == dict(zip(action.instance_ids, (True, False, False), strict=True))
-    assert len(writes(world, before)) == 1
-
-
-def test_where_units_are_counted_by_weights_how_far_capacity_moves_is_not_claimed(world, hand):
-    kinds = group(world).mix.instance_types
-    action = operate(world, "enter-standby", lower=True)
-    _weigh(world, dict.fromkeys(kinds, "2"))
-    shown = draw_preview(world.reader, world.clock, action, group(world))
-    assert [line.field for line in shown.changes] == list(action.instance_ids)
-    assert any("counts by weights" in w for w in shown.warnings)
-    outcome = hand.do(action)
-    assert (outcome.status, set(outcome.after)) == ("done", {"instances"})
-    _weigh(world, dict.fromkeys(kinds))
-
-
-def _weigh(world: World, weights: dict[str, str | None]) -> None:
-    overrides = [{"InstanceType": k, **({"WeightedCapacity": w} if w else {})} for k, w in weights.items()]
-    world.raw("autoscaling").update_auto_scaling_group(
-        AutoScalingGroupName=NAME, MixedInstancesPolicy={"LaunchTemplate": {"Overrides": overrides}}
-    )
-
-
 # what AWS does not do
 
 
@@ -442,24 +269,6 @@ def test_what_aws_would_not_do_is_refused_with_the_way_out_before_any_call(world
     assert writes(world, before) == []
 
 
-def test_out_of_standby_past_the_maximum_is_refused(world, hand):
-    action = out_of_standby(world)
-    world.raw("autoscaling").update_auto_scaling_group(AutoScalingGroupName=NAME, MaxSize=3)
-    with pytest.raises(UsageError, match="from 3 to 4, past its max size 3"):
-        hand.approved(action)
-
-
-def test_what_stands_by_does_not_count_so_ending_it_lowers_nothing(world, hand):
-    standing = out_of_standby(world)
-    end = standing.with_(operation="terminate", lower_desired_capacity=True)
-    with pytest.raises(UsageError, match="in standby do not count"):
-        hand.approved(end)
-    plain = end.with_(lower_desired_capacity=False)
-    assert draw_preview(world.reader, world.clock, plain, group(world)).instances_launched == 0
-    assert hand.do(plain).status == "done"
-    assert group(world).desired_capacity == 3
-
-
 def test_an_operation_that_the_permit_does_not_name_is_never_sent(world):
     granted = operate(world, "protect-from-scale-in")
     other = granted.with_(operation="terminate")
@@ -472,248 +281,3 @@ def test_an_operation_that_the_permit_does_not_name_is_never_sent(world):
     with pytest.raises(Rejected, match="not for members"):
         world.writer.operate_instances(world.intent(stop), stop, stop.instance_ids)
     assert world.seen() == before
-
-
-# refreshes
-
-
-def test_a_refresh_names_every_preference_and_counts_what_it_replaces(world, hand):
-    (spared,) = unprotect(world).instance_ids
-    action = refresh(world, min_healthy_percentage=90, instance_warmup_seconds=45)
-    shown = draw_preview(world.reader, world.clock, action, group(world))
-    assert len(shown.replaced_instances) == 3
-    assert spared not in shown.replaced_instances
-    assert any("1 instances that are protected" in w for w in shown.warnings)
-    before, members = world.seen(), {i.instance_id for i in group(world).instances}
-    assert hand.do(action).status == "done"
-    (row,) = world.effects_since(before, "StartInstanceRefresh")
-    said = {k.rpartition(".")[2]: v for k, v in row["parameters"].items() if k.startswith("Preferences")}
-    assert said == {
-        "MinHealthyPercentage": "90",
-        "MaxHealthyPercentage": "100",
-        "InstanceWarmup": "45",
-        "SkipMatching": "false",
-        "AutoRollback": "false",
-        "ScaleInProtectedInstances": "Ignore",
-        "StandbyInstances": "Ignore",
-    }
-    world.sim.advance(1800)
-    newest = world.reader.instance_refreshes(group(world).ref)[0]
-    assert (newest.status, newest.runs) == ("Successful", False)
-    assert members & {i.instance_id for i in group(world).instances} == {spared}
-
-
-def test_a_second_refresh_is_refused_while_one_runs(world, hand):
-    running = cancel(world)
-    before = world.seen()
-    with pytest.raises(UsageError, match="one runs at a time") as refused:
-        hand.approved(refresh(world))
-    assert running.instance_refresh_id in refused.value.hint
-    assert writes(world, before) == []
-
-
-def test_a_refresh_of_somebody_else_with_other_preferences_is_not_taken_for_ours(world, hand):
-    action = refresh(world)
-    proposal = hand.approved(action)
-    world.sim.fail("StartInstanceRefresh", "timeout-before-effect")
-    assert hand.act(proposal).status == "unknown"
-    cancel(world)
-    assert hand.settled().status == "unknown"
-    world.sim.advance(HORIZON_SECONDS)
-    assert hand.settled().status == "failed"
-
-
-def test_instances_that_match_are_left_out_only_where_the_group_says_a_version_by_number(world, hand):
-    action = refresh(world, skip_matching=True)
-    shown = draw_preview(world.reader, world.clock, action, group(world))
-    assert len(shown.replaced_instances) == 4
-    assert any("version $Default of its template" in w for w in shown.warnings)
-    ledger = action.with_(fleet=group(world, "ledger").ref)
-    assert draw_preview(world.reader, world.clock, ledger, group(world, "ledger")).changes == ()
-    before = world.seen()
-    assert hand.do(ledger).status == "already"
-    assert writes(world, before) == []
-
-
-def test_a_refresh_that_has_ended_cannot_be_cancelled(world, hand):
-    action = cancel(world)
-    world.sim.advance(3600)
-    with pytest.raises(UsageError, match=r"has ended: Successful, so it cannot be cancelled"):
-        hand.approved(action)
-
-
-def test_refreshes_of_a_group_that_is_gone_are_not_found(world):
-    with pytest.raises(NotFound):
-        world.reader.instance_refreshes(ref(world, "asg", "nobody"))
-
-
-# tags
-
-
-def test_tags_keep_whether_instances_to_come_get_them_and_new_ones_are_the_groups_alone(world, hand):
-    put_tag(world, "cost-center", "11", propagate=True)
-    action = SetTags(
-        fleet=group(world).ref, tags=(Tag(key="cost-center", value="12"), Tag(key="reviewed", value="yes"))
-    )
-    hand.do(action)
-    propagates = {t["Key"]: t["PropagateAtLaunch"] for t in row_of(world)["Tags"]}
-    assert (propagates["cost-center"], propagates["reviewed"]) == (True, False)
-    hand.do(SetTags(fleet=action.fleet, remove=("cost-center", "reviewed")))
-
-
-def test_written_and_removed_are_two_calls_and_set_back_in_two(world, hand):
-    put_tag(world, "old", "1")
-    was = group(world).tags
-    action = SetTags(fleet=group(world).ref, tags=(Tag(key="new", value="2"),), remove=("old", "never-there"))
-    before = world.seen()
-    outcome = hand.do(action)
-    assert (outcome.status, outcome.before) == ("done", {"tags": {"new": None, "old": "1", "never-there": None}})
-    assert writes(world, before) == ["CreateOrUpdateTags", "DeleteTags"]
-    undo = effect_of(action).undo(action, outcome.before, group(world))
-    assert hand.do(undo).status == "done"
-    assert group(world).tags == was
-
-
-@pytest.mark.parametrize(("fault", "status"), [("access-denied", "partial"), ("timeout-after-effect", "unknown")])
-def test_a_second_call_that_fails_leaves_the_first_told(world, hand, fault, status):
-    put_tag(world, "old", "1")
-    action = SetTags(fleet=group(world).ref, tags=(Tag(key="new", value=fault),), remove=("old",))
-    proposal = hand.approved(action)
-    world.sim.fail("DeleteTags", fault)
-    outcome = hand.act(proposal)
-    assert outcome.status == status
-    if status == "partial":
-        assert {i.item: i.ok for i in outcome.items} == {"new": True, "old": False}
-    else:
-        assert "written before: new" in outcome.message
-        assert hand.settled().status == "done"
-
-
-def test_tags_that_somebody_else_writes_are_warned_of(world):
-    ledger = group(world, "ledger")
-    action = SetTags(fleet=ledger.ref, tags=(Tag(key="team", value="other"),))
-    shown = draw_preview(world.reader, world.clock, action, ledger)
-    assert any(w.startswith("team: CloudFormation writes tags") for w in shown.warnings)
-    assert shown.reversible
-
-
-# settings
-
-
-@pytest.mark.accepts("IN-10")
-def test_types_chosen_by_attributes_are_read_written_and_keep_what_else_they_ask_for(world):
-    asked = {
-        "VCpuCount": {"Min": 2, "Max": 4},
-        "MemoryMiB": {"Min": 4096},
-        "CpuManufacturers": ["intel"],
-        "BurstablePerformance": "excluded",
-    }
-    policy = row_of(world)["MixedInstancesPolicy"]
-    specification = {"LaunchTemplateName": "proving", "Version": "1"}
-    world.raw("autoscaling").create_auto_scaling_group(
-        AutoScalingGroupName="by-attributes",
-        MinSize=0,
-        MaxSize=4,
-        DesiredCapacity=0,
-        AvailabilityZones=["us-east-1a"],
-        NewInstancesProtectedFromScaleIn=True,
-        MixedInstancesPolicy={
-            "LaunchTemplate": {
-                "LaunchTemplateSpecification": specification,
-                "Overrides": [{"InstanceRequirements": asked}],
-            },
-            "InstancesDistribution": {"SpotAllocationStrategy": "price-capacity-optimized"},
-        },
-    )
-    fleet = group(world, "by-attributes")
-    assert fleet.mix.instance_requirements == InstanceRequirements(
-        min_vcpus=2, max_vcpus=4, min_memory_mib=4096, cpu_manufacturers=("intel",)
-    )
-    assert fleet.mix.on_demand_allocation_strategy == "lowest-price"
-    assert fleet.new_instances_protected
-    wanted = InstanceRequirements(min_vcpus=2, max_vcpus=8, min_memory_mib=8192, allowed_instance_types=("m6*.*",))
-    action = ChangeFleet(
-        fleet=fleet.ref,
-        instance_requirements=wanted,
-        launch_template_version=2,
-        new_instances_protected=False,
-        max_size=5,
-    )
-    intent = world.intent(action, fleet)
-    world.carry_out(action, fleet, intent)
-    assert world.observe(action, intent) == intent.want
-    written = row_of(world, "by-attributes")["MixedInstancesPolicy"]
-    (override,) = written["LaunchTemplate"]["Overrides"]
-    assert override["InstanceRequirements"] == {
-        "VCpuCount": {"Min": 2, "Max": 8},
-        "MemoryMiB": {"Min": 8192},
-        "AllowedInstanceTypes": ["m6*.*"],
-        "BurstablePerformance": "excluded",
-    }
-    assert written["InstancesDistribution"]["OnDemandAllocationStrategy"] == "lowest-price"
-    assert policy["InstancesDistribution"]["OnDemandAllocationStrategy"] == "prioritized"
-    assert group(world, "by-attributes").launch_template.version == "2"
-    world.raw("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="by-attributes", ForceDelete=True)
-
-
-def test_a_list_of_types_becomes_attributes_only_with_a_strategy_that_has_no_order(world, hand):
-    wanted = InstanceRequirements(min_vcpus=2, max_vcpus=2, min_memory_mib=4096)
-    action = ChangeFleet(fleet=group(world).ref, instance_requirements=wanted)
-    with pytest.raises(UsageError, match="cannot be prioritized"):
-        hand.approved(action)
-    was, both = group(world).mix, action.with_(on_demand_allocation_strategy="lowest-price")
-    assert hand.do(both).status == "done"
-    assert group(world).mix.instance_requirements == wanted
-    assert group(world).mix.overrides == ()
-    world.raw("autoscaling").update_auto_scaling_group(
-        AutoScalingGroupName=NAME,
-        MixedInstancesPolicy={
-            "LaunchTemplate": {"Overrides": [{"InstanceType": t} for t in was.instance_types]},
-            "InstancesDistribution": {"OnDemandAllocationStrategy": "prioritized"},
-        },
-    )
-
-
-@pytest.mark.accepts("P-09")
-def test_weights_are_written_with_their_types_and_a_template_version_by_number(world, hand):
-    action = ChangeFleet(
-        fleet=group(world).ref,
-        instance_types=("m5.large", "m6i.large"),
-        weights=(1, 1),
-        launch_template_version=1,
-    )
-    assert hand.do(action).status == "done"
-    template = row_of(world)["MixedInstancesPolicy"]["LaunchTemplate"]
-    assert template["Overrides"] == [
-        {"InstanceType": "m5.large", "WeightedCapacity": "1"},
-        {"InstanceType": "m6i.large", "WeightedCapacity": "1"},
-    ]
-    assert template["LaunchTemplateSpecification"]["Version"] == "1"
-    assert group(world).launch_template.version == "1"
-
-
-def test_a_group_without_a_launch_template_has_no_version_to_set(world):
-    scaling = world.raw("autoscaling")
-    scaling.create_launch_configuration(
-        LaunchConfigurationName="old-way", ImageId="ami-0123456789abcdef0", InstanceType="m5.large"
-    )
-    scaling.create_auto_scaling_group(
-        AutoScalingGroupName="old-way",
-        LaunchConfigurationName="old-way",
-        MinSize=0,
-        MaxSize=1,
-        AvailabilityZones=["us-east-1a"],
-    )
-    fleet = group(world, "old-way")
-    assert fleet.launch_template is None
-    action = ChangeFleet(fleet=fleet.ref, launch_template_version=2)
-    with pytest.raises(Rejected, match="launch configuration"):
-        world.carry_out(action, fleet)
-    scaling.delete_auto_scaling_group(AutoScalingGroupName="old-way", ForceDelete=True)
-
-
-def test_silence_is_unknown_and_names_what_was_done_before_it(world):
-    action = operate(world, "terminate", count=2, lower=True)
-    world.sim.fail("TerminateInstanceInAutoScalingGroup", "drop", skip=1)
-    with pytest.raises(OutcomeUnknown, match=f"done: {action.instance_ids[0]}"):
-        world.carry_out(action, group(world))

@@ -166,7 +166,7 @@ def test_an_answer_that_was_lost_is_looked_for_and_never_sent_again(
     ground.sim.fail(operation, fault, seconds=2)
     assert actuation.act(proposal_id, by="agent:test").status == "unknown"
     assert actuation.act(proposal_id, by="agent:test").status in ("unknown", "done")
-    ground.sim.advance(301)
+    ground.sim.advance(361)
     actuation.reconcile()
     assert actuation.journal.outcomes(proposal_id)[-1].status == end
     assert actuation.journal.open_intents() == ()
@@ -200,6 +200,16 @@ def test_only_those_that_are_registered_are_named_and_who_has_left_is_left_alone
     assert len(ground.effects_since(before, "DeregisterTargets")) == 1
 
 
+def test_registering_names_only_those_that_are_not_as_the_others_would_be_checked_anew(ground, actuation):
+    one = drain(ground, 1)
+    do(actuation, one)
+    before = ground.seen()
+    both = drain(ground, 2, registered=True)
+    assert set(do(actuation, both).after["registered"].values()) == {"yes"}
+    (row,) = ground.effects_since(before, "RegisterTargets")
+    assert [i for i in row["ids"] if i.startswith("i-")] == list(one.instance_ids)
+
+
 @pytest.mark.accepts("EB-08")
 def test_a_drain_is_undone_by_registering_those_that_it_took_out(ground, actuation):
     elsewhere = drain(ground, 1)
@@ -219,7 +229,10 @@ def test_a_target_on_a_port_of_its_own_is_deregistered_on_that_port(ground, actu
     action = drain(ground, 1)
     elb, (ours,) = ground.raw("elbv2"), action.instance_ids
     elb.register_targets(TargetGroupArn=arn(ground), Targets=[{"Id": ours, "Port": 8081}])
+    before = ground.seen()
     assert do(actuation, action).after == {"registered": {ours: "no"}}
+    (row,) = ground.effects_since(before, "DeregisterTargets")
+    assert sorted(v for k, v in row["parameters"].items() if k.endswith(".Port")) == ["80", "8081"]
     rows = elb.describe_target_health(TargetGroupArn=arn(ground))["TargetHealthDescriptions"]
     mine = [r for r in rows if r["Target"]["Id"] == ours]
     assert {(r["Target"]["Port"], r["TargetHealth"]["State"]) for r in mine} == {(80, "draining"), (8081, "draining")}

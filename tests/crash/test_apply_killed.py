@@ -1,11 +1,11 @@
-"""`apply` killed with -9 anywhere on the write path, judged by the account's own effect log."""
+"""What people see of `apply` after a crash, a drift and a race, judged by the account's own effect log.
 
-import random
+Kills at every I/O, and everything else that a crash may meet, are in tests/torture.
+"""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from agent.journal.verify import verify
 
 STRATEGIES = ("price-capacity-optimized", "capacity-optimized")
 BEYOND = 1_000_000
@@ -33,38 +33,6 @@ def sites(account, product):
     ran = product.run("apply", plan(product), "--yes", "--json", kill_at=BEYOND)
     assert ran.exit == 0, ran.stderr
     return ran.sites
-
-
-def sample(sites: list[str]) -> list[int]:
-    """Some of everything, and every line from the durable intent to the outcome, where it matters most."""
-    dice = random.Random(7)
-    heart = [
-        i for i, s in enumerate(sites) if s.startswith(("tools/effects.py", "tools/fleets/", "tools/aws/writer.py"))
-    ]
-    first = next(i for i, s in enumerate(sites) if s.startswith("tools/effects.py"))
-    late = [i for i in range(first, len(sites)) if sites[i].startswith("agent/")]
-    return sorted({*dice.sample(range(len(sites)), 4), *dice.sample(heart, 4), *dice.sample(late, 6)})
-
-
-@pytest.mark.accepts("P-25", "U-04")
-def test_a_kill_at_any_line_never_makes_a_second_effect_and_never_loses_an_entry(account, product, sites):
-    assert len(sites) > 100
-    settled = set()
-    for at in sample(sites):
-        proposal, before = plan(product), last_seq(account)
-        known = verify(product.db).entries
-        assert product.run("apply", proposal, "--yes", kill_at=at).exit == -9, sites[at]
-        account.advance(301)
-        again = product.run("apply", proposal, "--yes", "--json")
-        happened = updates(account, before)
-        assert len(happened) <= 1, f"killed at {sites[at]}: {len(happened)} effects"
-        status = again.json["outcome"]["status"]
-        assert (len(happened) == 1) == (status == "done"), f"killed at {sites[at]}: {status}, {len(happened)} effects"
-        checked = verify(product.db)
-        assert checked.ok, f"killed at {sites[at]}: {checked.reason}"
-        assert checked.entries > known
-        settled.add(status)
-    assert settled == {"done", "failed"}  # kills before the effect and after it were both among them
 
 
 @pytest.mark.accepts("P-20", "U-05")
@@ -101,5 +69,5 @@ def test_an_open_intent_is_told_first_and_the_same_change_is_not_sent_again(acco
     assert "unknown" in again.stdout
     assert updates(account, before) == []
     assert product.run("run", "--status", "--json").json["open_intents"]
-    account.advance(301)
+    account.advance(361)
     assert product.run("apply", proposal, "--json").json["outcome"]["status"] == "failed"

@@ -39,7 +39,9 @@ def call_site() -> str:
 class Boundaries:
     """Counts, tells, and strikes."""
 
-    def __init__(self, told: int, *, count: bool = False, strike: tuple[int, str] | None = None, stop: Stop = ()) -> None:
+    def __init__(
+        self, told: int, *, count: bool = False, strike: tuple[int, str] | None = None, stop: Stop = ()
+    ) -> None:
         self._told = told
         self._count = count
         self._strike = strike
@@ -91,6 +93,7 @@ def watch(boundaries: Boundaries) -> None:
 
 def _watch_aws(boundaries: Boundaries) -> None:
     from botocore.httpsession import URLLib3Session
+
     from tools.aws.calls import Calls
 
     send, call, pages, write = URLLib3Session.send, Calls._call, Calls.pages, Calls.write

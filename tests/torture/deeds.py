@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tests.torture.image import Scene
 from tools import records
 from tools.fleets.find import find_fleet
 from tools.records.actions import ACTION, ACTION_TYPES
 from tools.recovery.checkpoints import restore_checkpoint
-
-from tests.torture.image import Scene
 
 SCENARIO = "proving-ground"
 BUCKET, JOB = "acme-checkpoints", "trainers"

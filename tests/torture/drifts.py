@@ -15,11 +15,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from tests.torture.product import OPERATOR, STRANGER, House
 from tools.errors import SpotError
 from tools.fleets.find import find_fleet
 from tools.records import ChangeFleet
-
-from tests.torture.product import OPERATOR, STRANGER, House
 
 GROUPS = ("trainers", "ledger")
 STRATEGIES = ("price-capacity-optimized", "capacity-optimized", "lowest-price")
@@ -90,7 +90,9 @@ class Stranger:
         elif what == "types":
             self.dice.shuffle(policy["LaunchTemplate"]["Overrides"])
         else:
-            policy["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"] = self.dice.choice(("1", "2", "$Default"))
+            policy["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"] = self.dice.choice(
+                ("1", "2", "$Default")
+            )
         policy["LaunchTemplate"]["LaunchTemplateSpecification"].pop("LaunchTemplateName", None)
         self.asg.update_auto_scaling_group(AutoScalingGroupName=name, MixedInstancesPolicy=policy)
         return None
@@ -99,7 +101,11 @@ class Stranger:
         self._tags(name, self.dice.choice(("team", "env", "cost-center")), f"v{self.dice.randrange(5)}")
 
     def untag(self, name: str) -> None:
-        tag = {"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": self.dice.choice(("team", "cost-center"))}
+        tag = {
+            "ResourceId": name,
+            "ResourceType": "auto-scaling-group",
+            "Key": self.dice.choice(("team", "cost-center")),
+        }
         self.asg.delete_tags(Tags=[tag])
 
     def _tags(self, name: str, key: str, value: str) -> None:
@@ -251,13 +257,20 @@ def _one(house: House, stranger: Stranger, dice: random.Random, refs: dict[str, 
         house.boundaries.before("Journal.open_intent", None)
         if not done:
             now = stranger.truth(name)
-    return {"drift": number, "what": drift.__name__, "between": between, "moved": shown != now, "effects": done, "status": status}
+    return {
+        "drift": number,
+        "what": drift.__name__,
+        "between": between,
+        "moved": shown != now,
+        "effects": done,
+        "status": status,
+    }
 
 
 def _wish(fleet: Any, dice: random.Random) -> ChangeFleet:
     """A change that is one."""
     desired = [n for n in range(fleet.min_size, fleet.max_size + 1) if n != fleet.desired_capacity]
-    if fleet.mix is None or dice.random() < 0.2 and desired:
+    if fleet.mix is None or (dice.random() < 0.2 and desired):
         return ChangeFleet(fleet=fleet.ref, desired_capacity=dice.choice(desired))
     if dice.random() < 0.5:
         other = [s for s in STRATEGIES if s != fleet.mix.spot_allocation_strategy]

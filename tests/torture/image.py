@@ -23,11 +23,11 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from tools.aws.session import AwsAccount, open_account
 
 from tests.torture import product
 from tests.torture.boundaries import Boundaries, watch
 from tests.torture.product import OURS, STRANGER, Ground
+from tools.aws.session import AwsAccount, open_account
 
 RUN_SECONDS = 120
 """no run takes as long; one that hangs is a finding"""
@@ -117,9 +117,7 @@ class Scene:
         except BaseException as error:  # noqa: BLE001  nothing may escape into the worker's own loop
             import traceback
 
-            Boundaries(product.open_told(self.ground)).tell(
-                broke=repr(error), trace=traceback.format_exc()
-            )
+            Boundaries(product.open_told(self.ground)).tell(broke=repr(error), trace=traceback.format_exc())
         finally:
             os._exit(code)
 
@@ -170,8 +168,8 @@ class Base:
 class Image:
     """One worker: a warm product, a laid-out account, a port of its own."""
 
-    def __init__(self, *, scenario: str, seed: int, policy: str) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="torture-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    def __init__(self, *, scenario: str, seed: int, policy: str, home: Path) -> None:
+        self.home = Path(tempfile.mkdtemp(dir=home))
         self.policy = policy
         self.scenario, self.seed = scenario, seed
         self.port = _free_port()

@@ -260,7 +260,9 @@ def _busy(lab: "Laboratory", scene: Scene, name: str) -> None:
 
 def _of_two_fleets(lab: "Laboratory", scene: Scene) -> tuple[dict[str, Any], dict[str, Any]]:
     text = scene.ground.policy.read_text()
-    scene.ground.policy.write_text(text.replace("policies:", "blast_radius: {max_actions: {count: 1, per: 1h}}\npolicies:"))
+    scene.ground.policy.write_text(
+        text.replace("policies:", "blast_radius: {max_actions: {count: 1, per: 1h}}\npolicies:")
+    )
     jobs = lab.job(GROUP), lab.job(FLEET)
     for job in jobs:
         scene.run("draw", job)

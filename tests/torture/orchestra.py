@@ -5,10 +5,13 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.torture.cells import fault_cells, key_of, pair_cells, shuffled, single_cells
@@ -39,13 +42,23 @@ class Plan:
     planted: str = ""
 
 
-class Worker:
-    """One warm image in a process of its own."""
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """A directory in memory where there is one: journals are synced to it thousands of times."""
+    with tempfile.TemporaryDirectory(prefix="torture-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as home:
+        yield Path(home)
 
-    def __init__(self, seed: int, planted: str = "") -> None:
+
+class Worker:
+    """One warm image in a process of its own.
+
+    home  a directory for what it writes; whoever made it takes it away
+    """
+
+    def __init__(self, seed: int, home: Path, planted: str = "") -> None:
         self.cell = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.worker", SCENARIO, str(seed), *([planted] if planted else [])],
+            [sys.executable, "-m", "tests.torture.worker", SCENARIO, str(seed), str(home), planted],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -85,8 +98,8 @@ class Worker:
 class Crew:
     """Workers of one image, fed with cells."""
 
-    def __init__(self, size: int, seed: int, planted: str = "") -> None:
-        self.workers = [Worker(seed, planted) for _ in range(size)]
+    def __init__(self, size: int, seed: int, home: Path, planted: str = "") -> None:
+        self.workers = [Worker(seed, home, planted) for _ in range(size)]
         self._idle: list[Worker] = []
 
     def run(self, cells: Iterable[str], *, until: float | None = None) -> Iterator[Result]:
@@ -139,6 +152,7 @@ class Orchestra:
         self.planted: dict[str, str] = {}
         """name → the cell that found it, or nothing"""
         self.seconds: dict[str, float] = {}
+        self.home = Path()
 
     # telling
 
@@ -170,19 +184,23 @@ class Orchestra:
 
     def play(self) -> dict[str, Any]:
         self.say(f"torture: seed {self.plan.seed}, {self.plan.workers} workers")
+        with workshop() as self.home:
+            self._play()
+        self._table()
+        return self._figures()
+
+    def _play(self) -> None:
         if self.plan.cells:
             self._only_cells()
         else:
-            crew = Crew(self.plan.workers, self.plan.seed, self.plan.planted)
+            crew = Crew(self.plan.workers, self.plan.seed, self.home, self.plan.planted)
             try:
                 self._whole(crew)
             finally:
                 crew.end()
-        self._table()
-        return self._figures()
 
     def _only_cells(self) -> None:
-        crew = Crew(1, self.plan.seed, self.plan.planted)
+        crew = Crew(1, self.plan.seed, self.home, self.plan.planted)
         try:
             for result in crew.run(self.plan.cells):
                 self.take(result)
@@ -197,7 +215,9 @@ class Orchestra:
         seed = self.plan.seed
         self._part(crew, "laws", self._laws())
         self._part(crew, "faults", [c for n, d in counted.items() for c in self._faults(n, d)])
-        self._part(crew, "singles", shuffled([c for n, d in counted.items() for c in single_cells(n, d["counted"])], seed))
+        self._part(
+            crew, "singles", shuffled([c for n, d in counted.items() for c in single_cells(n, d["counted"])], seed)
+        )
         self._part(crew, "races", [f"race/{kind}/{n}" for n in range(RACES) for kind in ("approval", "daemons")])
         batches = -(-self.plan.drifts // DRIFTS_A_BATCH)
         self._part(crew, "drifts", [f"drifts/{n}/{DRIFTS_A_BATCH}" for n in range(batches)])
@@ -280,7 +300,7 @@ class Orchestra:
         while waiting or running:
             while waiting and len(running) < self.plan.workers:
                 bug = waiting.pop(0)
-                running[Worker(self.plan.seed, bug.name)] = (bug, iter(bug.cells))
+                running[Worker(self.plan.seed, self.home, bug.name)] = (bug, iter(bug.cells))
             for worker in select.select(list(running), [], [])[0]:
                 bug, cells = running[worker]
                 if self._sought(worker, bug, cells):

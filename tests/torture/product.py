@@ -13,13 +13,12 @@ from agent.autonomy import Daemon
 from agent.journal.journal import Journal
 from agent.journal.verify import verify
 from policies.document import Policy, load_policy
+from tests.torture.boundaries import Boundaries
 from tools.aws.reader import AwsReader
 from tools.aws.session import AwsAccount
 from tools.errors import SpotError
 from tools.records.actions import ACTION
 from tui.kill_switch import is_on
-
-from tests.torture.boundaries import Boundaries
 
 OURS = ("AKIATORTURED00000000", "tortured")
 STRANGER = ("AKIASOMEBODYELSE0000", "other")

@@ -1,11 +1,12 @@
-"""python -m tests.torture.worker SCENARIO SEED [PLANTED]: one warm image; cells on stdin, results on stdout."""
+"""python -m tests.torture.worker SCENARIO SEED HOME PLANTED: one warm image; cells on stdin, results on stdout."""
 
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
-    scenario, seed, planted = sys.argv[1], int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else ""
+    scenario, seed, home, planted = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     if planted:
         from tests.torture.planted import plant
 
@@ -19,7 +20,7 @@ def main() -> None:
     from tests.torture.image import Image
     from tests.torture.laboratory import Laboratory, Result, as_json
 
-    image = Image(scenario=scenario, seed=seed, policy=policy_text())
+    image = Image(scenario=scenario, seed=seed, policy=policy_text(), home=home)
     try:
         image.warm()
         laboratory = Laboratory(image)

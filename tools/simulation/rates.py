@@ -6,6 +6,7 @@ Accelerated families and a few old ones are not, so their sizes are listed.
 
 import re
 from decimal import Decimal
+from functools import cache
 
 # price of one `large` (2 vCPU) in us-east-1 and eu-west-3, USD per hour; None = not listed here
 _LARGE: dict[str, tuple[str, str | None]] = {
@@ -174,6 +175,7 @@ PRODUCTS = {
 LOCATIONS = {"us-east-1": "US East (N. Virginia)", "eu-west-3": "Europe (Paris)"}
 
 
+@cache
 def known_types() -> tuple[str, ...]:
     """Every instance type with a list price, sorted."""
     plain = (f"{family}.{size}" for family in _LARGE for size in _sizes_of(family))

@@ -13,7 +13,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 # what actuation needs beyond the tools' own reads
-_ALWAYS_READ = ("sts:GetCallerIdentity", "ec2:DescribeAvailabilityZones", "sqs:ReceiveMessage", "sqs:DeleteMessage")
+_ALWAYS_READ = (
+    "sts:GetCallerIdentity",
+    "ec2:DescribeAvailabilityZones",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    # what a plan of the rarer operations looks at
+    "autoscaling:DescribeInstanceRefreshes",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeTags",
+    "elasticloadbalancing:DescribeTargetGroupAttributes",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+)
 
 
 @app.command()
@@ -38,12 +53,14 @@ def doctor(
 
 
 def iam_documents() -> dict[str, Any]:
-    """Two IAM policy documents, from the IAM actions that the tools declare."""
+    """Two IAM policy documents, from the IAM actions that the tools and the effects declare."""
     from tools.catalog import CATALOG
+    from tools.fleets.effects import EFFECTS
 
     read = {a for t in CATALOG for a in t.iam if t.effect == "read"} | set(_ALWAYS_READ)
-    write = {a for t in CATALOG for a in t.iam if t.effect == "write"} - read
-    return {"read": _document("SpotwardenRead", read), "write": _document("SpotwardenWrite", write)}
+    write = {a for t in CATALOG for a in t.iam if t.effect == "write"}
+    write |= {a for effect in EFFECTS.values() for a in effect.iam}
+    return {"read": _document("SpotwardenRead", read), "write": _document("SpotwardenWrite", write - read)}
 
 
 def _document(sid: str, actions: set[str]) -> dict[str, Any]:

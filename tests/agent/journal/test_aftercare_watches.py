@@ -145,6 +145,15 @@ def test_one_proposal_undoes_a_change_however_many_were_drawn_up(journal):
     assert [journal.watches.claim_rollback("p-1", n) for n in ("p-2", "p-3")] == ["p-2", "p-2"]
 
 
+def test_who_knows_of_no_rollback_has_no_word_once_one_is_named(journal):
+    watched(journal)
+    journal.watches.move("p-1", "failed", only_from=("watching",), told="x", actor="a")
+    saved(journal, "p-2")
+    journal.watches.claim_rollback("p-1", "p-2")
+    assert not journal.watches.move("p-1", "escalated", only_from=("failed",), unclaimed=True, told="y", actor="b")
+    assert journal.watches.move("p-1", "rolled-back", only_from=("failed",), told="z", actor="a")
+
+
 def test_only_a_refused_rollback_is_forgotten(journal):
     watched(journal)
     saved(journal, "p-2")

@@ -89,6 +89,11 @@ def _check_group(fleet: Fleet, mix: PurchaseMix) -> None:
 
 def _check_fleet(fleet: Fleet, now: PurchaseMix, mix: PurchaseMix, desired: int) -> None:
     kind = "Spot Fleet" if fleet.ref.kind == "spot-fleet" else "EC2 Fleet"
+    if fleet.fleet_type in {"request", "instant"}:
+        raise UsageError(
+            f"{fleet.name} is of type {fleet.fleet_type}: it launched once, and EC2 changes only type maintain",
+            hint="create a new EC2 Fleet with what you want",
+        )
     if (mix.spot_allocation_strategy, mix.on_demand_allocation_strategy) != (
         now.spot_allocation_strategy,
         now.on_demand_allocation_strategy,

@@ -38,6 +38,8 @@ class RequestCheckpointEffect(Effect[RequestCheckpoint]):
 
 
 class RestoreCheckpointEffect(Effect[RestoreCheckpoint]):
+    iam = ("s3:PutObject",)
+    iam = ("s3:PutObject",)
     horizon = S3_HORIZON
     moves = False
 

@@ -287,6 +287,8 @@ def check_types(reader: CloudReader, types: Sequence[str], *, zones: Sequence[st
         if name not in offered:
             raise UsageError(f"{name}: {region} offers no such type", hint="`spotwarden market scan` lists types")
         if zones and not offered[name] & set(zones):
+    iam = ("ec2:RunInstances", "ec2:CreateTags", "iam:PassRole")
+    iam = ("ec2:CreateFleet", "ec2:CreateTags", "ec2:RunInstances", "iam:PassRole")
             raise UsageError(
                 f"{name} is offered in none of {', '.join(zones)}, only in"
                 f" {', '.join(sorted(offered[name])) or 'no zone'}",

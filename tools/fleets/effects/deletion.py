@@ -15,6 +15,8 @@ _CALLS = {"ec2-fleet": "ec2:DeleteFleets", "spot-fleet": "ec2:CancelSpotFleetReq
 
 
 class DeleteFleetEffect(Effect[DeleteFleet]):
+    iam = ("ec2:CancelSpotFleetRequests", "ec2:DeleteFleets", "ec2:TerminateInstances")
+
     def check(self, action: DeleteFleet, fleet: Fleet) -> None:
         if action.fleet.kind not in _CALLS:
             raise UsageError(

@@ -18,16 +18,26 @@ EC2_HORIZON = timedelta(seconds=300)
 """EC2 may show an old state for up to about five minutes: until then an unanswered write is neither done nor not"""
 S3_HORIZON = timedelta(seconds=15)
 """S3 shows a write as soon as it happened; the time is for a request that is still on its way"""
+SEND_WINDOW = timedelta(seconds=60)
+"""from the mark that something is being sent until it may not leave any more: calls of one intent leave one by one"""
 
 
 class Effect(Generic[A]):
     """The meaning of one kind of action. `fleet` is always as read just now."""
 
+    iam: tuple[str, ...] = ()
+    """the AWS actions that change something on its behalf, for the least-privilege documents"""
     horizon: timedelta = EC2_HORIZON
+    """how long after a call its effect may stay unseen"""
     moves: bool = True
     """whether instances or money may move; False: no price is read for it, it may be urgent"""
     reversible: bool = False
     """whether `undo` can name an action that sets back what this one set"""
+
+    @property
+    def settles_after(self) -> timedelta:
+        """From the mark that it is being sent: what is not seen by then did not happen, and cannot any more."""
+        return SEND_WINDOW + self.horizon
 
     # judging
 

@@ -178,5 +178,6 @@ def _of_the_end(action: OperateInstances, touched: tuple[Instance, ...]) -> list
     if volumes:
         said.append(f"{volumes} volumes are deleted with them")
     if action.fleet.kind == "instance" and any(i.purchase_option == "spot" for i in touched):
+    iam = ("autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetInstanceProtection", "autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances")
         said.append("where its spot request is persistent, EC2 launches another: cancel the request too")
     return said

@@ -164,6 +164,8 @@ def _why_not(fleet: Fleet) -> str:
     if fleet.launch_template is None:
         return "the group uses no launch template"
     if not fleet.launch_template.version.isdigit():
+    iam = ("autoscaling:CancelInstanceRefresh",)
+    iam = ("autoscaling:StartInstanceRefresh",)
         return f"the group uses version {fleet.launch_template.version} of its template"
     return "the group chooses types by attributes"
 

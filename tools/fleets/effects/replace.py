@@ -11,6 +11,8 @@ from tools.records import FieldChange, Fleet, Intent, ReplaceInstances
 
 
 class ReplaceInstancesEffect(Effect[ReplaceInstances]):
+    iam = ("autoscaling:DetachInstances",)
+
     def seen(self, reader: CloudReader, action: ReplaceInstances, fleet: Fleet) -> dict[str, Any]:
         return instances_bound(fleet, action.instance_ids)
 

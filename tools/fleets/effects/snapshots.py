@@ -21,6 +21,7 @@ _WARNINGS = (
 
 
 class CreateSnapshotsEffect(Effect[CreateSnapshots]):
+    iam = ("ec2:CreateSnapshots", "ec2:CreateTags")
     moves = False
 
     def seen(self, reader: CloudReader, action: CreateSnapshots, fleet: Fleet) -> dict[str, Any]:

@@ -16,6 +16,7 @@ LATEST = "$Latest"
 
 
 class CreateTemplateVersionEffect(Effect[CreateTemplateVersion]):
+    iam = ("ec2:CreateLaunchTemplateVersion",)
     moves = False
 
     def seen(self, reader: CloudReader, action: CreateTemplateVersion, fleet: Fleet) -> dict[str, Any]:
