@@ -164,6 +164,11 @@ class Base:
     folder: Path | None
     """copied into each experiment's; None = nothing yet"""
 
+    def end(self) -> None:
+        self.door.end()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
 
 class Image:
     """One worker: a warm product, a laid-out account, a port of its own."""

@@ -168,14 +168,14 @@ class Laboratory:
                     f"pair/{name}/{program}/{number}/{phase}/{second}/{phase_2}", base, name, second, phase_2
                 )
         finally:
-            base.door.end()
+            base.end()
 
     def _pair(self, cell: str, name: str, program: str, number: str, phase: str, *second: str) -> Iterator[Result]:
         base = self._after(name, program, int(number), phase)
         try:
             yield self._second(cell, base, name, int(second[0]), second[1])
         finally:
-            base.door.end()
+            base.end()
 
     def _second(self, cell: str, base: Base, name: str, number: int, phase: str) -> Result:
         with self.image.scene(base) as scene:

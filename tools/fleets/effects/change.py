@@ -28,6 +28,7 @@ _CALLS = {
 
 
 class ChangeFleetEffect(Effect[ChangeFleet]):
+    iam = ("autoscaling:UpdateAutoScalingGroup", "ec2:ModifyFleet", "ec2:ModifySpotFleetRequest")
     reversible = True
 
     def check(self, action: ChangeFleet, fleet: Fleet) -> None:
@@ -105,7 +106,6 @@ def _now(field: str, fleet: Fleet) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, InstanceRequirements):
-    iam = ("autoscaling:UpdateAutoScalingGroup", "ec2:ModifyFleet", "ec2:ModifySpotFleetRequest")
         return value.model_dump(mode="json")
     return list(value) if isinstance(value, tuple) else value
 

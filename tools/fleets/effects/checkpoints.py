@@ -10,6 +10,7 @@ from tools.recovery.requests import carry_out_request, marker_key, observe_reque
 
 
 class RequestCheckpointEffect(Effect[RequestCheckpoint]):
+    iam = ("s3:PutObject",)
     horizon = S3_HORIZON
     moves = False
 
@@ -38,7 +39,6 @@ class RequestCheckpointEffect(Effect[RequestCheckpoint]):
 
 
 class RestoreCheckpointEffect(Effect[RestoreCheckpoint]):
-    iam = ("s3:PutObject",)
     iam = ("s3:PutObject",)
     horizon = S3_HORIZON
     moves = False

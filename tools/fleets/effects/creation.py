@@ -86,6 +86,8 @@ class _Creation(Effect[C]):
 
 
 class CreateFleetEffect(_Creation[CreateFleet]):
+    iam = ("ec2:CreateFleet", "ec2:CreateTags", "ec2:RunInstances", "iam:PassRole")
+
     def subject(self, reader: CloudReader, action: CreateFleet) -> Fleet:
         site = reader.site("ec2-fleet", action.fleet.fleet_id, action.subnet_ids)
         weighted = action.weights or (None,) * len(action.instance_types)
@@ -197,6 +199,8 @@ class CreateFleetEffect(_Creation[CreateFleet]):
 
 
 class RunInstancesEffect(_Creation[RunInstances]):
+    iam = ("ec2:RunInstances", "ec2:CreateTags", "iam:PassRole")
+
     def can_undo(self, action: RunInstances) -> bool:
         """Instances of no fleet are ended one by one."""
         return action.count == 1
@@ -287,8 +291,6 @@ def check_types(reader: CloudReader, types: Sequence[str], *, zones: Sequence[st
         if name not in offered:
             raise UsageError(f"{name}: {region} offers no such type", hint="`spotwarden market scan` lists types")
         if zones and not offered[name] & set(zones):
-    iam = ("ec2:RunInstances", "ec2:CreateTags", "iam:PassRole")
-    iam = ("ec2:CreateFleet", "ec2:CreateTags", "ec2:RunInstances", "iam:PassRole")
             raise UsageError(
                 f"{name} is offered in none of {', '.join(zones)}, only in"
                 f" {', '.join(sorted(offered[name])) or 'no zone'}",

@@ -44,6 +44,16 @@ _SINGLE_CALLS: dict[InstanceOperation, str] = {
 
 
 class OperateInstancesEffect(Effect[OperateInstances]):
+    iam = (
+        "autoscaling:EnterStandby",
+        "autoscaling:ExitStandby",
+        "autoscaling:SetInstanceProtection",
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+        "ec2:StartInstances",
+        "ec2:StopInstances",
+        "ec2:TerminateInstances",
+    )
+
     def seen(self, reader: CloudReader, action: OperateInstances, fleet: Fleet) -> dict[str, Any]:
         """The named instances, as far as the operation goes; the sizes too, where desired capacity moves."""
         bound = {**instances_bound(fleet, action.instance_ids), "states": states_of(action, fleet)}
@@ -178,6 +188,5 @@ def _of_the_end(action: OperateInstances, touched: tuple[Instance, ...]) -> list
     if volumes:
         said.append(f"{volumes} volumes are deleted with them")
     if action.fleet.kind == "instance" and any(i.purchase_option == "spot" for i in touched):
-    iam = ("autoscaling:EnterStandby", "autoscaling:ExitStandby", "autoscaling:SetInstanceProtection", "autoscaling:TerminateInstanceInAutoScalingGroup", "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances")
         said.append("where its spot request is persistent, EC2 launches another: cancel the request too")
     return said

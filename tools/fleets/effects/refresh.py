@@ -22,6 +22,8 @@ class StartInstanceRefreshEffect(Effect[StartInstanceRefresh]):
     same preferences; only one runs at a time, so AWS then refused ours, and theirs does the same.
     """
 
+    iam = ("autoscaling:StartInstanceRefresh",)
+
     def seen(self, reader: CloudReader, action: StartInstanceRefresh, fleet: Fleet) -> dict[str, Any]:
         """Also what runs: a refresh that somebody began since then is a drift."""
         if fleet.ref.kind != "asg":
@@ -85,6 +87,7 @@ class StartInstanceRefreshEffect(Effect[StartInstanceRefresh]):
 class CancelInstanceRefreshEffect(Effect[CancelInstanceRefresh]):
     """Auto Scaling cancels whichever runs; that it is the one which is meant is looked at just before."""
 
+    iam = ("autoscaling:CancelInstanceRefresh",)
     moves = False
 
     def seen(self, reader: CloudReader, action: CancelInstanceRefresh, fleet: Fleet) -> dict[str, Any]:
@@ -164,8 +167,6 @@ def _why_not(fleet: Fleet) -> str:
     if fleet.launch_template is None:
         return "the group uses no launch template"
     if not fleet.launch_template.version.isdigit():
-    iam = ("autoscaling:CancelInstanceRefresh",)
-    iam = ("autoscaling:StartInstanceRefresh",)
         return f"the group uses version {fleet.launch_template.version} of its template"
     return "the group chooses types by attributes"
 

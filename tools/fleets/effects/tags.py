@@ -14,6 +14,7 @@ _MOST_TAGS, _LONGEST_KEY, _LONGEST_VALUE = 50, 128, 256
 
 
 class SetTagsEffect(Effect[SetTags]):
+    iam = ("autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags", "ec2:CreateTags", "ec2:DeleteTags")
     moves = False
     reversible = True
 
@@ -28,7 +29,6 @@ class SetTagsEffect(Effect[SetTags]):
                     hint=f"a key takes at most {_LONGEST_KEY}, a value {_LONGEST_VALUE}",
                 )
         if not all(t.key for t in action.tags):
-    iam = ("autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags", "ec2:CreateTags", "ec2:DeleteTags")
             raise UsageError(f"{fleet.name}: a tag without a key", hint="give KEY=VALUE")
         after = {t.key for t in fleet.tags} - set(action.remove) | {t.key for t in action.tags}
         ours = sum(not key.startswith("aws:") for key in after)

@@ -18,6 +18,7 @@ _NO_REQUESTS = frozenset({"draining", "unused"})
 class SetTargetsEffect(Effect[SetTargets]):
     """A drain is urgent and moves neither instances nor money."""
 
+    iam = ("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets")
     moves = False
     reversible = True
 
@@ -123,7 +124,6 @@ def drain_told(action: SetTargets, *, delay_seconds: int | None) -> str:
     )
     plan = drain_plan([one], seconds_left=left)
     if all(d.finishes for d in plan.drains):
-    iam = ("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets")
         return f"{delay}, and fits into the {left} s that are left"
     return f"{delay}, and {left} s are left: connections still open after {plan.wait_seconds:g} s are cut"
 

@@ -12,6 +12,7 @@ _FIELD = "delete_on_termination"
 
 
 class SetVolumeRetentionEffect(Effect[SetVolumeRetention]):
+    iam = ("ec2:ModifyInstanceAttribute",)
     moves = False
     reversible = True
 
@@ -63,7 +64,6 @@ class SetVolumeRetentionEffect(Effect[SetVolumeRetention]):
         else:
             said.append("the volumes outlive the instance, and are billed until somebody deletes them")
             if any(v.root for v in named) and _is_spot(instance):
-    iam = ("ec2:ModifyInstanceAttribute",)
                 said.append("a replacement boots from its image: nothing attaches the kept root volume to it")
         if fleet.ref.kind != "instance":
             said.append("it holds for this instance alone: replacements have what the launch template says")
