@@ -7,8 +7,8 @@ from typing import Any, Literal
 from agent.journal.journal import Journal
 from policies.document import Policy
 from policies.records import RESOURCES, Facts
-from tools.fleets.effects import effect_of
 from tools.fleets.launches import desired_after, mix_after, target
+from tools.fleets.verification import verification_of
 from tools.records import (
     Action,
     ChangeFleet,
@@ -63,7 +63,7 @@ def gather(
         net_saving_basis="effective",
         net_saving_after=("commitment_waste",),  # the effective basis counts unused commitment
         principal_arn=principal_arn,
-        verification="rollback" if effect_of(action).reversible else "escalate",
+        verification=verification_of(action),
         risk_before=preview.risk_before,
         risk_after=preview.risk_after,
         price_age_seconds=None

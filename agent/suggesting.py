@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from agent.actuation import Actuation
 from agent.journal.records import SavedProposal
+from agent.journal.watches import WatchedChange
 from tools.cloud import Archive
 from tools.errors import CloudError, DataError
 from tools.fleets.dry_pools import FORGOTTEN
@@ -60,6 +61,8 @@ class Suggesting:
     archive: Archive | None
     rules: SteadyRules = STANDARD_RULES
     _fleets: tuple[Fleet, ...] = field(init=False, default=())
+    _watched: dict[str, WatchedChange] = field(init=False, default_factory=dict)
+    """by fleet label: changes that are looked after now"""
     _signals: tuple[PoolSignal, ...] = field(init=False, default=())
     _signals_by_type: dict[str, list[PoolSignal]] = field(init=False, default_factory=dict)
     _samples: dict[FleetRef, list[FleetSample]] = field(init=False, default_factory=dict)
@@ -72,6 +75,7 @@ class Suggesting:
     def begin(self, fleets: Sequence[Fleet]) -> None:
         """Read what every fleet's step looks at. Raises JournalError."""
         self._fleets = tuple(fleets)
+        self._watched = {w.fleet: w for w in self.actuation.journal.watches.of_status("watching", "failed")}
         done = self.actuation.journal.proposals(status="done", limit=_MOST_CHANGES)
         self._past = _by(lambda c: c.action.fleet, (c for c in map(self._change, done) if c is not None))
         self._signals, self._signals_by_type, self._samples = (), {}, {}
@@ -100,7 +104,14 @@ class Suggesting:
             except _UNREADABLE as error:
                 return step.with_(why=f"{step.why}; {error.message}"[:500])
             step = next_step(fleet, seen=seen, past=past, rules=self.rules, now=now)
-        return step
+        return self._one_at_a_time(fleet, step)
+
+    def _one_at_a_time(self, fleet: Fleet, step: Step) -> Step:
+        """While a change is watched only what gives capacity back is suggested beside it."""
+        watched = self._watched.get(fleet.ref.label)
+        if watched is None or isinstance(step, Held) or step.pressed:
+            return step
+        return Held(code="waiting", why=f"{watched.proposal_id} is still watched", until=watched.until)
 
     def escalate(self, fleet: Fleet, held: Held) -> None:
         """Into the journal, once for one cause. Raises JournalError."""

@@ -1,4 +1,4 @@
-"""While the demo's terminal is open: notices are answered by the reflex, and one interruption is staged."""
+"""While the demo's terminal is open: notices are answered, changes verified, and one interruption is staged."""
 
 import threading
 from typing import Self
@@ -35,7 +35,8 @@ class DemoBackground:
             thread.join(timeout=5)
 
     def _answer_notices(self) -> None:
-        daemon = Daemon(self.house.actuation, self.house.queue, holder="demo")
+        house = self.house
+        daemon = Daemon(house.actuation, house.queue, holder="demo", archive=house.archive, steady=house.steady)
         try:
             while not self._stop.wait(0.2):
                 self._answer_once(daemon)
@@ -46,6 +47,7 @@ class DemoBackground:
         try:
             if not self.house.halted():
                 daemon.answer_notices(wait_seconds=1)
+                daemon.keeper.look(most=1)
         except SpotError as error:
             self.house.journal.append("trouble", {"message": error.message}, actor="reflex")
             self._stop.wait(2)

@@ -1,9 +1,10 @@
 """What the screens ask of the house. Every call may block: screens ask from thread workers only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, Protocol
 
 from agent.events import Event
+from agent.journal.watches import WatchedChange
 from policies.records import Approval, Decision, Mode, Proposal
 from tools.cloud import Clock
 from tools.records import (
@@ -20,6 +21,7 @@ from tools.records import (
     PriceAnalysis,
     Watch,
 )
+from tui.care import FleetChange
 
 
 class Conversation(Protocol):
@@ -144,6 +146,26 @@ class House(Protocol):
 
     def answer(self, proposal_id: str, answer: Literal["approve", "deny"], *, by: str, reason: str = "") -> Saved:
         """Record the answer; an approved action is carried out before this returns."""
+        ...
+
+    def changes(self, fleet: str) -> Sequence[FleetChange]:
+        """What was carried out on a fleet (its label), newest first."""
+        ...
+
+    def undo(self, proposal_id: str) -> Saved:
+        """Draw up what sets a change back; it waits for a person's answer like any other."""
+        ...
+
+    def held(self, fleet: str) -> str:
+        """Why the daemon's rules suggest nothing for a fleet (its name); empty where they say nothing."""
+        ...
+
+    def look_after(self) -> None:
+        """Verify one change whose turn has come, where no daemon does."""
+        ...
+
+    def watched(self, named: Collection[str]) -> Sequence[WatchedChange]:
+        """Changes that are watched or wait for a person to look; and those named, however they ended."""
         ...
 
     def audit(self, after_seq: int, limit: int) -> Sequence[AuditEntry]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tools.errors import PolicyError, SpotError, UsageError
+from tui.care import Care
 from tui.config import Settings, read_table
 from tui.journal_door import JournalDoor
 from tui.kill_switch import is_on, put_on, take_off
@@ -49,7 +50,7 @@ class WallClock:
         return datetime.now(UTC)
 
 
-class House(Looks):
+class House(Looks, Care):
     """Everything one run needs, opened when first asked for, closed together. Safe to call from threads."""
 
     def __init__(self, settings: Settings, simulated: "SimulatedAccount | None" = None) -> None:
@@ -306,6 +307,7 @@ class House(Looks):
         saved = self.actuation.answer(proposal_id, answer=answer, by=by, reason=reason)
         if saved.status == "approved":
             self.actuation.act(proposal_id, by=by)
+            self.end_watch(self.journal.proposal(proposal_id))
         return self.journal.proposal(proposal_id)
 
     def audit(self, after_seq: int, limit: int) -> "tuple[AuditEntry, ...]":

@@ -67,7 +67,7 @@ class Tour:
         self.scenario, self.seed = scenario, seed
         self.ask = QUESTIONS[lang]
         self.session = house.open_session(lang="ko" if lang == "ko" else "en")
-        self.daemon = Daemon(house.actuation, house.queue, holder=VISITOR, steady=house.steady)
+        self.daemon = Daemon(house.actuation, house.queue, holder=VISITOR, archive=house.archive, steady=house.steady)
         self.kept: ApprovalNeeded
         """the change that stands at the end"""
         self.steps: list[Step] = []
@@ -193,7 +193,8 @@ class Tour:
         if proposed is None or proposed.decision.verdict != "deny":
             raise TourFailed("the policy did not refuse what it must", hint=said[-300:])
         self._note(proposed.proposal, proposed.decision, "refused", by="policy", ended=None)
-        facts = {"verdict": "deny", "clauses": list(proposed.decision.clauses)}
+        decision = proposed.decision
+        facts = {"verdict": "deny", "clauses": list(decision.clauses), "reasons": list(decision.reasons)}
         yield Step(name="refuse", title=proposed.proposal.title, said=said, tools=_tools(events), facts=facts)
 
     def _interrupt(self) -> Iterator[Step]:
@@ -346,3 +347,7 @@ def narrate(step: Step, say: Callable[[str], None]) -> None:
         say(f"   tools: {', '.join(step.tools)}")
     for line in step.said.splitlines():
         say(f"   {line}")
+    if "verdict" in step.facts:
+        for line in step.facts.get("diff", ()):
+            say(f"   {line}")
+        say(f"   policy: {step.facts['verdict'].upper()}: {'; '.join(step.facts.get('reasons', ()))}")

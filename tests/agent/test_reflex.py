@@ -259,7 +259,7 @@ def test_trouble_with_one_fleet_stops_no_other_and_is_tried_again_before_it_is_a
 
 
 def test_fleets_are_answered_beside_each_other_and_in_order_inside_each(street, wide):
-    """Four of them, and one has neither a store nor anything to detach."""
+    """Four of them: two keep checkpoints, one stands behind a load balancer, one replaces by itself."""
     names = ("batch", "ml-train", "web-canary", "render")
     victims, seen = {name: street.spot(name)[0] for name in names}, street.seen()
     for victim in victims.values():
@@ -272,6 +272,7 @@ def test_fleets_are_answered_beside_each_other_and_in_order_inside_each(street, 
         ("batch", "replace-instances", "done"),
         ("ml-train", "request-checkpoint", "done"),
         ("ml-train", "replace-instances", "done"),
+        ("web-canary", "deregister-targets", "done"),
         ("web-canary", "replace-instances", "done"),
     ]
     for name in ("batch", "ml-train"):

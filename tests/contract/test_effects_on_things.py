@@ -12,15 +12,7 @@ from tests.contract.conftest import World, opened
 from tools.errors import NotFound, StalePlan, UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.effects.targets import drain_told
-from tools.records import (
-    Action,
-    CreateSnapshots,
-    Fleet,
-    FleetRef,
-    Outcome,
-    SetTargets,
-    SetVolumeRetention,
-)
+from tools.records import Action, CreateSnapshots, Fleet, FleetRef, Outcome, SetTargets, SetVolumeRetention
 from tools.simulation.client import SimulatedAccount
 
 POLICY = parse_policy(
@@ -232,6 +224,7 @@ def test_a_target_on_a_port_of_its_own_is_deregistered_on_that_port(ground, actu
     before = ground.seen()
     assert do(actuation, action).after == {"registered": {ours: "no"}}
     (row,) = ground.effects_since(before, "DeregisterTargets")
+    assert ground.reader.target_group(arn(ground)).deregistration_delay_seconds == 60
     assert sorted(v for k, v in row["parameters"].items() if k.endswith(".Port")) == ["80", "8081"]
     rows = elb.describe_target_health(TargetGroupArn=arn(ground))["TargetHealthDescriptions"]
     mine = [r for r in rows if r["Target"]["Id"] == ours]
@@ -306,11 +299,6 @@ def test_a_drain_is_bounded_by_the_seconds_left_and_says_so(ground, left, delay,
     assert drain_told(action, delay_seconds=None) in effect_of(action).warnings(action, group(ground), None)
 
 
-def test_the_deregistration_delay_is_read_from_the_target_group(ground):
-    assert ground.reader.target_group(arn(ground)).deregistration_delay_seconds == 60
-    assert ground.reader.target_group(arn(ground)).name == "trainers"
-
-
 # volumes
 
 
@@ -378,6 +366,9 @@ def test_what_is_lost_with_the_root_volume_of_a_spot_instance_is_said(ground):
 def test_snapshots_of_an_instance_are_one_call_and_bear_the_intents_tag(ground, actuation):
     action, before = snapshots(ground), ground.seen()
     proposal_id = propose(actuation, action)
+    said = " ".join(actuation.journal.proposal(proposal_id).proposal.preview.warnings)
+    assert "crash-consistent" in said
+    assert "never plan it inside a two-minute notice" in said
     outcome = actuation.act(proposal_id, by="agent:test")
     assert (outcome.before, outcome.after) == ({"created": 0}, {"created": 2})
     assert len(outcome.items) == 2
@@ -411,10 +402,3 @@ def test_a_volume_that_was_attached_since_is_drift_and_takes_no_snapshot(ground,
         actuation.act(proposal_id, by="agent:test")
     ec2.detach_volume(VolumeId=volume, InstanceId=action.instance_id, Device="/dev/sdg")
     assert ground.effects_since(before, "CreateSnapshots") == []
-
-
-def test_two_minutes_are_too_short_for_a_first_snapshot_and_that_is_said(ground):
-    action = snapshots(ground)
-    said = " ".join(effect_of(action).warnings(action, ground.reader.fleet(action.fleet), None))
-    assert "never plan it inside a two-minute notice" in said
-    assert "crash-consistent" in said

@@ -8,6 +8,8 @@ PHASES = ("before", "inside", "after")
 TIMES = 2
 """of the I/Os at one site so many are struck"""
 
+NAPS = (16, 58, 61, 76, 305, 361)
+"""seconds that a sender sleeps between its mark and the socket: about every deadline and horizon there is"""
 EXPIRED = 6
 """places of a run from which credentials are over"""
 FAULTS = (
@@ -85,6 +87,8 @@ def fault_cells(
                     yield f"fault/{name}/{operation}/{nth}/{kind}"
         if times:
             yield f"flying/{name}/{operation}"
+    yield f"edge/{name}"
+    yield from (f"nap/{name}/{seconds}" for seconds in NAPS)
     yield f"fault/{name}/*/0/stale"
     requests = sum(io["layer"] == "aws" for io in counted)
     for nth in range(0, requests, max(1, requests // EXPIRED)):

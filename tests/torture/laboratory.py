@@ -17,7 +17,7 @@ from tests.torture import checker, drifts, product
 from tests.torture.cells import targets
 from tests.torture.deeds import DEEDS, Deed, Land
 from tests.torture.image import Base, Ended, Image, Scene
-from tests.torture.laws import FLEET, GROUP, LAWS
+from tests.torture.laws import FLEET, GROUP, LAWS, asleep
 from tools.errors import SpotError
 from tools.records.actions import ACTION
 
@@ -197,9 +197,34 @@ class Laboratory:
     def _look_again(self, scene: Scene, job: dict[str, Any]) -> None:
         """While what is read lags behind, and just when it no longer does."""
         scene.run("resume", job)
-        for seconds in (200, 95, 15):
+        for seconds in (200, 95, 15, 45, 10):
             scene.advance(seconds)
             scene.run("settle", job)
+
+    def _nap(self, cell: str, name: str, seconds: str) -> Iterator[Result]:
+        """Asleep between the mark and the socket for so long, and somebody settles what is open meanwhile."""
+        job = self.job(name)
+        with self.image.scene(self.base(name, "act")) as scene:
+            with asleep(scene, "act", job, "write"):
+                scene.advance(float(seconds))
+                scene.run("resume", job)
+            self._resume(scene, name, 1)
+            yield self._judged(cell, scene)
+
+    def _edge(self, cell: str, name: str) -> Iterator[Result]:
+        """Sent as late as may be, the answer lost, and what is read lags as long as it may when somebody looks."""
+        job = self.job(name)
+        with self.image.scene(self.base(name, "act")) as scene:
+            with asleep(scene, "act", job, "write"):
+                scene.advance(59)
+                for order in _orders(self.deeds[name].calls[0], 0, "lost-and-stale", job["action"]["fleet"]):
+                    scene.door.order("fault", **order)
+            scene.run("settle", job)
+            for seconds in (250, 45, 5, 1):
+                scene.advance(seconds)
+                scene.run("settle", job)
+            self._resume(scene, name, 1)
+            yield self._judged(cell, scene)
 
     def _flying(self, cell: str, name: str, operation: str) -> Iterator[Result]:
         """The request is on its way when its sender dies; it lands while the next process looks."""

@@ -161,7 +161,11 @@ class Orchestra:
 
     def take(self, result: Result) -> None:
         kind, _, rest = result["cell"].partition("/")
-        name = rest.split("/")[0] if kind in ("count", "single", "pair", "pairs", "fault", "flying") else kind
+        name = (
+            rest.split("/")[0]
+            if kind in ("count", "single", "pair", "pairs", "fault", "flying", "nap", "edge")
+            else kind
+        )
         tally = self.tallies[name]
         tally.cells[kind] += kind != "count"
         tally.kills += result["kills"]

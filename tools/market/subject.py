@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tools.cloud import CloudReader
 from tools.errors import NotFound
-from tools.records import Fleet, FleetRef
+from tools.records import Fleet, FleetKind, FleetRef
 
 FLEETS_IAM = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -25,6 +25,11 @@ FLEETS_IAM = (
 INSTANCE_TYPE = re.compile(r"^[a-z][a-z0-9-]{0,20}\.(nano|micro|small|medium|large|metal|\d{0,3}xlarge|metal-\d+xl)$")
 
 INSTANCE_ID = re.compile(r"^(instance/)?i-[0-9a-f]{8,17}$")
+_BY_ID: dict[FleetKind, re.Pattern[str]] = {
+    "instance": INSTANCE_ID,
+    "ec2-fleet": re.compile(r"^(ec2-fleet/)?fleet-[0-9a-f-]{8,40}$"),
+    "spot-fleet": re.compile(r"^(spot-fleet/)?sfr-[0-9a-f-]{8,40}$"),
+}
 
 
 def is_instance_type(text: str) -> bool:
@@ -34,15 +39,18 @@ def is_instance_type(text: str) -> bool:
 def named_fleet(reader: CloudReader, name: str) -> Fleet:
     """The fleet of this name or id; an instance's id means it alone, as a fleet of one.
 
+    An id is asked for by itself: AWS lists instant fleets in no other way.
     Raises  NotFound: none, or a name that two fleets share; names what there is
     """
-    if INSTANCE_ID.fullmatch(name):
-        account = reader.account()
-        instance_id = name.removeprefix("instance/")
-        return reader.fleet(
-            FleetRef(kind="instance", fleet_id=instance_id, account_id=account.account_id, region=account.region)
+    kind = next((kind for kind, ids in _BY_ID.items() if ids.fullmatch(name)), None)
+    if kind is None:
+        return fleet_among(reader.fleets(), name)
+    account = reader.account()
+    return reader.fleet(
+        FleetRef(
+            kind=kind, fleet_id=name.rsplit("/", maxsplit=1)[-1], account_id=account.account_id, region=account.region
         )
-    return fleet_among(reader.fleets(), name)
+    )
 
 
 def fleet_among(fleets: Sequence[Fleet], name: str) -> Fleet:
