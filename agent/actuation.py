@@ -5,16 +5,14 @@ A process may die between any two lines: the journal tells the next one what is 
 answer was lost is looked for, never sent again.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Literal
 
-from agent.comparing import check_price, found, item_status, same_wish
+from agent.comparing import check_place, check_price, found, item_status, same_wish
 from agent.facts import Actor, drift, gather
+from agent.intended import amounts_of, intent_of
 from agent.journal.journal import Journal
 from agent.journal.records import Lease, OpenIntent, SavedProposal
 from agent.verifying import aftercare_for, arm
@@ -23,7 +21,17 @@ from policies.document import Policy
 from policies.engine import decide
 from policies.records import Aftercare, Approval, Decision, Proposal
 from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
-from tools.errors import AuditBroken, CloudError, Denied, Halted, NotFound, OutcomeUnknown, StalePlan
+from tools.errors import (
+    AuditBroken,
+    CloudError,
+    DataError,
+    Denied,
+    Halted,
+    NotFound,
+    OutcomeUnknown,
+    StalePlan,
+    UsageError,
+)
 from tools.fleets.effects import effect_of
 from tools.fleets.effects.effect import SEND_WINDOW
 from tools.fleets.preview import draw_preview
@@ -71,6 +79,7 @@ class Actuation:
         aftercare  how it shall be looked after once it is made; the policy may want more
         Raises  Denied: too many proposals wait already (never for the reflex); PolicyError; CloudErrors
         """
+        check_place(action.fleet, self.reader.account(), what=", ".join(action.types))
         fleet = effect_of(action).subject(self.reader, action)
         waiting = [p for p in self.journal.proposals(status="pending") if self.clock.now() < expires_at(p)]
         proposal, decision = self._judge(action, fleet, by=by, actor=actor, rationale=rationale, aftercare=aftercare)
@@ -135,8 +144,8 @@ class Actuation:
             settled = dict(self.reconcile())
             return settled[proposal_id] if proposal_id in settled else self.journal.outcomes(proposal_id)[-1]
         saved = self.journal.proposal(proposal_id)
-        self._check_running()
-        self._check_place(saved.proposal)
+        self.check_running()
+        check_place(saved.proposal.fleet, self.reader.account(), what=proposal_id)
         if self.policy().digest != saved.decision.policy_digest:
             raise StalePlan(
                 f"the policy in force is not the one that judged {proposal_id}",
@@ -225,9 +234,13 @@ class Actuation:
         return permit, decision, fleet
 
     def _undrifted(self, proposal: Proposal) -> Fleet:
-        """The fleet, read now. Raises StalePlan when it is not the one that was shown."""
+        """The fleet, read now. Raises StalePlan when it is not the one that was shown, or is gone."""
         effect = effect_of(proposal.action)
-        fleet = effect.subject(self.reader, proposal.action)
+        try:
+            fleet = effect.subject(self.reader, proposal.action)
+        except NotFound as error:
+            gone = (f"{proposal.fleet.label}: there → gone",)
+            raise StalePlan(f"{error.message}: nothing was called", hint=error.hint, drift=gone) from error
         now = effect.seen(self.reader, proposal.action, fleet)
         if digest_of(now) != proposal.preview.state_fingerprint:
             raise StalePlan(
@@ -245,22 +258,12 @@ class Actuation:
         proposal = saved.proposal
         arm(self.journal, self.reader, self.clock, proposal, fleet, proposal.aftercare)
         expect, want = effect_of(permit.action).expect_and_want(self.reader, permit.action, fleet)
-        intent_id = f"i-{digest_of([proposal.digest, permit.permit_id])[:16]}"
-        token = base64.b32encode(hashlib.sha256(intent_id.encode()).digest()).decode().rstrip("=")
-        intent = Intent(
-            intent_id=intent_id, permit=permit, expect=expect, want=want, token=token, opened_at=self.clock.now()
-        )
-        added = proposal.preview.added_cost_usd_per_day
-        amounts = {
-            "actions": Decimal(1),
-            "instances_replaced": Decimal(len(proposal.preview.replaced_instances)),
-            "added_cost_usd": None if added is None else max(Decimal(0), added),
-        }
+        intent = intent_of(proposal, permit, expect, want, now=self.clock.now())
         self.journal.open_intent(
             proposal.proposal_id,
             intent,
             fleet=proposal.fleet.label,
-            amounts=amounts,
+            amounts=amounts_of(proposal),
             limits=decision.reservations,
             approval_ids=permit.approval_id.split(",") if permit.approval_id else [],
             lease=self.lease(),
@@ -275,18 +278,18 @@ class Actuation:
         except StalePlan as error:
             self._close(intent, "refused", f"{error.message}: {'; '.join(error.drift)}", by=by)
             raise
-        except CloudError as error:
+        except (CloudError, DataError) as error:
             text = f"the last look failed, nothing was sent: {error.message}"
             return self._close(intent, "failed", text, after=intent.expect, unsent_only=True, by=by)
         try:
-            self._check_running()
+            self.check_running()
             sending = self._mark_sending(intent, by=by)
         except (Halted, Denied, AuditBroken) as error:
             self._close(intent, "refused", error.message, after=intent.expect, unsent_only=True, by=by)
             raise
         try:
             receipt = effect_of(proposal.action).carry_out(self.writer, sending, proposal.action, fleet)
-        except OutcomeUnknown as error:
+        except (OutcomeUnknown, DataError, UsageError) as error:  # the last two: it does not say before which call
             return self._close(intent, "unknown", error.message, by=by)
         except CloudError as error:
             ids = (error.request_id,)  # AWS said no: what was expected still stands
@@ -302,17 +305,8 @@ class Actuation:
         until = now + SEND_WINDOW
         return intent.with_(send_by=until if lease is None else min(until, lease.expires_at))
 
-    def _check_place(self, proposal: Proposal) -> None:
-        """Raises StalePlan: the proposal is for another account or region than the one that we speak to."""
-        ref, here = proposal.fleet, self.reader.account()
-        if (ref.account_id, ref.region) != (here.account_id, here.region):
-            raise StalePlan(
-                f"{proposal.proposal_id} is for account {ref.account_id} in {ref.region}, and this is"
-                f" {here.account_id} in {here.region}: nothing was called",
-                hint=f"use the profile and --region {ref.region} that it was planned with, or plan it here",
-            )
-
-    def _check_running(self) -> None:
+    def check_running(self) -> None:
+        """Raises Halted."""
         if self.halted():
             raise Halted("the kill switch is on: nothing is changed", hint="spotwarden run --resume takes it off")
 
@@ -321,9 +315,11 @@ class Actuation:
         status, told = item_status(items)
         try:
             after = effect_of(action).observe(self.reader, intent, action)
-        except CloudError as error:
+        except (CloudError, DataError) as error:
             text = f"{told}; reading back failed: {error.message}"
             return self._close(intent, status, text, request_ids=ids, items=items, by=by)
+        if not ids and not items:  # by the time of the call there was nothing left to ask for
+            status, told = ("already", "it is so already") if after == intent.want else ("failed", "nothing was sent")
         if status == "done":
             told = "read back as wanted" if after == intent.want else f"{told}; not yet visible on reading back"
         return self._close(intent, status, told, after=after, request_ids=ids, items=items, by=by)
@@ -337,12 +333,17 @@ class Actuation:
         seen: dict[str, Any] = {}
         items: tuple[ItemOutcome, ...] = ()
         try:
+            check_place(action.fleet, self.reader.account(), what=left.proposal_id)
             seen = effect.observe(self.reader, intent, action)
             items = effect.items(intent.want, seen)
-            status, text = found(intent, seen, items, over=now >= ends)
-        except CloudError as error:
+            over = now >= ends
+            held = not over and self.journal.held_lately(intent, since=left.sent_at - effect.horizon)
+            status, text = found(intent, seen, items, over=over, held_lately=held)
+        except (CloudError, DataError) as error:
             gone = isinstance(error, NotFound) and now >= ends
             status, text = ("superseded" if gone else "unknown"), f"cannot look: {error.message}"
+        except StalePlan as elsewhere:  # a fleet of the same name here would tell of itself
+            return self._stay_unknown(intent, left.last_outcome, elsewhere.message)
         if status == "unknown":
             return self._stay_unknown(intent, left.last_outcome, f"{text}; given up at {ends:%H:%M:%S} UTC", after=seen)
         return self._close(intent, status, text, after=seen, items=items, by="reconcile")

@@ -11,15 +11,17 @@ from typing import Any
 
 from agent.actuation import Actuation
 from agent.attempt import FATAL
+from agent.comparing import check_place
 from agent.facts import drift
 from agent.journal.watches import OPEN, WatchedChange
 from agent.verifying import unhealthy_targets
 from policies.records import Aftercare
-from tools.errors import AccessDenied, CloudError, NotFound, SpotError, StalePlan, UsageError
+from tools.errors import AccessDenied, CloudError, DataError, NotFound, SpotError, StalePlan, UsageError
 from tools.fleets.effects import effect_of
+from tools.fleets.prices import fleet_types
 from tools.fleets.verdicts import STANDARD, Verdict, VerificationRules
 from tools.fleets.verification import BEFORE, gone, judge, sight, unsettled
-from tools.market.pricebook import read_price_book
+from tools.market.pricebook import PriceBook, read_price_book
 from tools.records import Action, Fleet, Intent, Outcome, PoolSignal
 
 BY = "agent:aftercare"
@@ -52,7 +54,7 @@ class Keeper:
         Raises  Halted, JournalError, AuditBroken
         """
         watches = self.actuation.journal.watches
-        due = [w for w in (*watches.of_status(*OPEN), *watches.undone()) if self.due(w)]
+        due = [w for w in (*watches.of_status(*OPEN), *watches.undone()) if self.due(w) and self._is_here(w)]
         due.sort(key=lambda w: self._looked_at.get(w.proposal_id, w.baseline.at))
         moved = []
         for watch in due[:most]:
@@ -61,12 +63,21 @@ class Keeper:
         return tuple(moved)
 
     def attend(self, proposal_id: str) -> WatchedChange:
-        """Somebody sits there: others leave it to them for a while. Raises UsageError: it is not watched."""
+        """Somebody sits there: others leave it to them for a while.
+
+        Raises  UsageError: it is not watched; StalePlan: it is of another account or region
+        """
         watch, now = self._one(proposal_id), self.actuation.clock.now()
+        check_place(self._made(watch)[0].permit.action.fleet, self.actuation.reader.account(), what=proposal_id)
         mine = watch.attended_until if watch.attended_by == self.name else None
         if mine is None or mine - now < ATTENDED / 2:
             self.actuation.journal.watches.attend(proposal_id, by=self.name, until=now + ATTENDED)
         return self._one(proposal_id)
+
+    def _is_here(self, watch: WatchedChange) -> bool:
+        """A fleet of the same name in another account or region would tell of itself."""
+        ref, here = self._made(watch)[0].permit.action.fleet, self.actuation.reader.account()
+        return (ref.account_id, ref.region) == (here.account_id, here.region)
 
     def leave(self, proposal_id: str) -> None:
         self.actuation.journal.watches.attend(proposal_id, by=self.name, until=self.actuation.clock.now())
@@ -133,7 +144,10 @@ class Keeper:
             self.actuation.journal.watches.note(watch.proposal_id, verdict)
 
     def _verdict(self, watch: WatchedChange) -> Verdict:
-        """Raises  CloudErrors: the fleet, its prices or its target groups cannot be read"""
+        """Raises  CloudErrors: the fleet, its prices or its target groups cannot be read
+
+        Without prices it is judged all the same: missing capacity is harm whatever it costs. No other verdict is.
+        """
         reader, clock = self.actuation.reader, self.actuation.clock
         try:
             fleet = self._fleet(self._made(watch)[0])
@@ -142,15 +156,23 @@ class Keeper:
             if verdict is None:
                 raise
             return verdict
+        unread: SpotError | None = None
+        try:
+            book = read_price_book(reader, clock, fleet_types(fleet))
+        except (CloudError, DataError) as error:
+            book, unread = PriceBook(as_of=clock.now(), hours=24), error
         seen = sight(
             fleet,
-            read_price_book(reader, clock, (*fleet.instance_types, *(i.instance_type for i in fleet.instances))),
+            book,
             self._signals(watch),
             changed_at=watch.changed_at or watch.baseline.at,
             unhealthy_targets=self._unhealthy(fleet),
             now=clock.now(),
         )
-        return judge(watch.baseline, seen, self.rules, watch.verdict)
+        verdict = judge(watch.baseline, seen, self.rules, watch.verdict)
+        if unread is not None and verdict.health not in {"failed", "settling"}:
+            raise unread
+        return verdict
 
     def _fleet(self, intent: Intent) -> Fleet:
         """The fleet that was changed, or that was made. Raises NotFound, CloudErrors."""

@@ -7,8 +7,9 @@ from typing import Any
 from agent.facts import drift
 from agent.journal.records import SavedProposal
 from policies.records import Decision, Proposal
+from tools.cloud import Account
 from tools.errors import StalePlan
-from tools.records import Intent, ItemOutcome, OutcomeStatus
+from tools.records import FleetRef, Intent, ItemOutcome, OutcomeStatus
 
 # how much dearer a change may have become since it was shown
 _DEARER_USD_A_DAY = Decimal(5)
@@ -26,19 +27,35 @@ def item_status(items: Sequence[ItemOutcome]) -> tuple[OutcomeStatus, str]:
 
 
 def found(
-    intent: Intent, seen: dict[str, Any], items: Sequence[ItemOutcome] = (), *, over: bool
+    intent: Intent, seen: dict[str, Any], items: Sequence[ItemOutcome] = (), *, over: bool, held_lately: bool = False
 ) -> tuple[OutcomeStatus, str]:
-    """What a look at the world says of a write whose answer was lost; `over` = AWS shows no old state any more."""
-    if seen == intent.want:
+    """What a look at the world says of a write whose answer was lost.
+
+    over         AWS shows no old state any more
+    held_lately  what is wanted was so a short while before: as long as AWS may show that, it proves nothing
+    """
+    if seen == intent.want and not held_lately:
         return "done", "found done when looked for"
     if not over:
         return "unknown", "sent, and no answer is known; AWS may still show an old state"
     if seen == intent.expect:
         return "failed", "not found when its time was over: it did not happen"
+    if items and all(i.ok for i in items):
+        return "done", "found done when looked for; moved since: " + "; ".join(drift(intent.want, seen))
     if any(i.ok for i in items) and not all(i.ok for i in items):
         lost = [i.item for i in items if not i.ok]
         return "partial", f"found done for {len(items) - len(lost)} of {len(items)}; not for {', '.join(lost[:5])}"
     return "superseded", "cannot be told any more: " + "; ".join(drift(intent.want, seen))
+
+
+def check_place(ref: FleetRef, here: Account, *, what: str) -> None:
+    """Raises StalePlan: it is of another account or region than the one that we speak to."""
+    if (ref.account_id, ref.region) != (here.account_id, here.region):
+        raise StalePlan(
+            f"{what} is for account {ref.account_id} in {ref.region}, and this is {here.account_id} in {here.region}:"
+            " nothing was called",
+            hint=f"use the profile and --region {ref.region} that it was planned with, or plan it here",
+        )
 
 
 def check_price(shown: Proposal, now: Proposal) -> None:

@@ -2,24 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from agent.journal.journal import Journal
 from policies.document import Policy
 from policies.records import RESOURCES, Facts
+from tools.fleets.effects.operate_states import capacity_after, moves_capacity, needing
 from tools.fleets.launches import desired_after, mix_after, target
 from tools.fleets.verification import verification_of
 from tools.records import (
     Action,
     ChangeFleet,
     CreateFleet,
+    CreateSnapshots,
     DeleteFleet,
     Fleet,
     Instance,
     OperateInstances,
     Preview,
     PurchaseMix,
+    ReplaceInstances,
     RunInstances,
+    SetTargets,
+    SetVolumeRetention,
 )
 
 Actor = Literal["person", "agent", "reflex"]
@@ -40,6 +46,8 @@ def gather(
 ) -> Facts:
     """Facts of one action on one fleet as both stand now, with what the policy's windows have used already."""
     touched = touched_instances(action, fleet, preview)
+    added = _added(action, preview, actor)
+    creates = isinstance(action, CreateFleet | RunInstances)
     facts = Facts(
         account_id=fleet.ref.account_id,
         region=fleet.ref.region,
@@ -50,16 +58,16 @@ def gather(
         desired_capacity=fleet.desired_capacity,
         instances=len(fleet.instances),
         mixed_instances=fleet.mix is not None,
-        mix_before=fleet.mix,
-        mix_after=mix_after(action, fleet),
-        desired_capacity_after=desired_after(action, fleet),
-        on_demand_instances_after=_on_demand_after(action, fleet, preview),
+        mix_before=None if creates else fleet.mix,
+        mix_after=None if isinstance(action, DeleteFleet) else mix_after(action, fleet),
+        desired_capacity_after=_desired_after(action, fleet),
+        on_demand_instances_after=_on_demand_after(action, fleet),
         zones=len(fleet.zones),
         instance_ids=tuple(i.instance_id for i in touched),
         scale_in_protected=sum(i.protected_from_scale_in for i in touched),
-        instances_replaced=len(preview.replaced_instances),
-        added_cost_usd_per_day=preview.added_cost_usd_per_day,
-        net_saving_usd_per_day=None if preview.added_cost_usd_per_day is None else -preview.added_cost_usd_per_day,
+        instances_replaced=len(out_of_service(action, fleet, preview, actor)),
+        added_cost_usd_per_day=added,
+        net_saving_usd_per_day=None if added is None else -added,
         net_saving_basis="effective",
         net_saving_after=("commitment_waste",),  # the effective basis counts unused commitment
         principal_arn=principal_arn,
@@ -76,9 +84,41 @@ def gather(
 
 
 def touched_instances(action: Action, fleet: Fleet, preview: Preview) -> Sequence[Instance]:
+    """Those that the action names or ends, and all that it may end where the choice is AWS's."""
     named = (*getattr(action, "instance_ids", ()), getattr(action, "instance_id", ""))
     ids = {*preview.replaced_instances, *named}
-    return [i for i in fleet.instances if i.instance_id in ids]
+    # a group that shrinks keeps its zones even, by ending others than those that were named
+    lowers = isinstance(action, OperateInstances) and action.lower_desired_capacity
+    chooses = lowers or (isinstance(action, ChangeFleet) and bool(preview.replaced_instances))
+    return [
+        i
+        for i in fleet.instances
+        if i.instance_id in ids
+        or isinstance(action, DeleteFleet)
+        or (chooses and not (i.protected_from_scale_in or i.in_standby))
+    ]
+
+
+def out_of_service(action: Action, fleet: Fleet, preview: Preview, actor: Actor) -> frozenset[str]:
+    """Ids of instances that end or leave service because somebody chose so: what blast radius counts.
+
+    The reflex drains what EC2 takes: its replacement is counted, the drain before it is not.
+    """
+    left: tuple[str, ...] = ()
+    if isinstance(action, OperateInstances) and action.operation == "enter-standby":
+        left = tuple(i.instance_id for i in needing(action, fleet))
+    elif isinstance(action, SetTargets) and not action.registered and actor != "reflex":
+        left = action.instance_ids
+    return frozenset((*preview.replaced_instances, *left))
+
+
+def _added(action: Action, preview: Preview, actor: Actor) -> Decimal | None:
+    """None: what volumes and snapshots cost is not known, nor how long detached instances run on that nobody takes."""
+    keeps = isinstance(action, SetVolumeRetention) and not action.delete_on_termination
+    detaches = isinstance(action, ReplaceInstances) and actor != "reflex"
+    if keeps or detaches or isinstance(action, CreateSnapshots):
+        return None
+    return preview.added_cost_usd_per_day
 
 
 def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tuple[str, ...]:
@@ -98,22 +138,48 @@ def _short(value: Any) -> str:
     return "none" if value is None else str(value)[:120]
 
 
-def _on_demand_after(action: Action, fleet: Fleet, preview: Preview) -> int | None:
-    """On-demand instances once AWS has settled; None = weights make units of instances, and which is not known."""
-    mix = mix_after(action, fleet)
-    if isinstance(action, ChangeFleet | CreateFleet) and _weighs(mix):
+def _desired_after(action: Action, fleet: Fleet) -> int | None:
+    """None = a group that counts by weights: by how much it moves is AWS's to tell."""
+    if isinstance(action, OperateInstances) and fleet.ref.kind == "asg" and needing(action, fleet):
+        after = capacity_after(action, fleet)
+        return None if after is None and moves_capacity(action) else fleet.desired_capacity if after is None else after
+    return desired_after(action, fleet)
+
+
+def _on_demand_after(action: Action, fleet: Fleet) -> int | None:
+    """On-demand instances in service once AWS has settled; None = weights make units of instances, or AWS chooses."""
+    mix, desired = mix_after(action, fleet), _desired_after(action, fleet)
+    if desired is None or (isinstance(action, ChangeFleet | CreateFleet) and _weighs(mix)):
         return None
     match action:
         case ChangeFleet():
-            return target(fleet, mix, desired_after(action, fleet)).on_demand
+            return target(fleet, mix, desired).on_demand
         case CreateFleet():
             return action.on_demand_target_capacity
         case RunInstances():
             return action.count if action.purchase_option == "on-demand" else 0
-        case OperateInstances() | DeleteFleet() if desired_after(action, fleet) < fleet.desired_capacity:
-            return sum(i.instance_id not in preview.replaced_instances for i in fleet.on_demand)
+        case DeleteFleet():
+            return 0
         case _:
-            return len(fleet.on_demand)
+            return _serving_after(action, fleet)
+
+
+def _serving_after(action: Action, fleet: Fleet) -> int:
+    """Where the group keeps its desired capacity, it launches another of the same purchase option."""
+    serving = {i.instance_id for i in fleet.on_demand if _serves(i)}
+    if not isinstance(action, OperateInstances):
+        return len(serving)
+    moved = {i.instance_id for i in needing(action, fleet)}
+    leaves = action.operation in {"stop", "hibernate", "terminate", "enter-standby"}
+    if action.operation in {"start", "exit-standby"}:
+        serving |= moved & {i.instance_id for i in fleet.on_demand}
+    elif leaves and (action.lower_desired_capacity or fleet.ref.kind == "instance"):
+        serving -= moved
+    return len(serving)
+
+
+def _serves(instance: Instance) -> bool:
+    return not instance.in_standby and instance.state not in {"stopping", "stopped"}
 
 
 def _weighs(mix: PurchaseMix | None) -> bool:

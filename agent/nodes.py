@@ -28,6 +28,7 @@ from agent.transcript import (
     turn_key,
     turn_message,
 )
+from policies.records import Aftercare
 from tools.cloud import Clock
 from tools.errors import (
     ApprovalNeeded,
@@ -48,6 +49,8 @@ Emit = Callable[[Event], None]
 _ACTED_ON = frozenset({"allowed", "approved", "acting", "done", "partial", "failed", "unknown"})
 _REPLANS = 1
 _MAX_RATIONALE = 300
+_REMEMBERED = 100
+"""changes of a fleet among which the newest is looked for, as `roll_back` does"""
 
 
 class Cancelled(Exception):
@@ -208,7 +211,11 @@ class Walk:
             return _to(state, "observe")
         try:
             saved = self._proposal_again(key, result.action) or self.actuation.propose(
-                result.action, by=self.by, actor="agent", rationale=self._rationale(state)
+                result.action,
+                by=self.by,
+                actor="agent",
+                rationale=self._rationale(state),
+                aftercare=self._undoes(call, result.action),
             )
         except (JournalError, AuditBroken):
             raise
@@ -217,6 +224,17 @@ class Walk:
             self._answer(key, call, trouble_told(call, error))
             return _to(state, "observe")
         return self._judged(state, key, call, result, saved, emit)
+
+    def _undoes(self, call: ToolCall, action: Action) -> Aftercare | None:
+        """What `roll_back` sets back: the change that was named, or the newest of the fleet that changed something."""
+        if call.tool != "roll_back":
+            return None
+        named = _arguments(call).get("proposal_id")
+        if not named:
+            known = self.journal.changes_of(action.fleet.label, limit=_REMEMBERED)
+            made = (c.proposal_id for c in known if c.status in {"done", "partial"} and c.before != c.after)
+            named = next(made, None)
+        return Aftercare(undoes=str(named)) if named else None
 
     def _judged(
         self, state: RunState, key: str, call: ToolCall, result: ToolResult, saved: SavedProposal, emit: Emit

@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import TypeVar
 
 from agent.actuation import Actuation
+from agent.aftercare import BY as AFTERCARE
 from agent.journal.records import SavedProposal
 from agent.journal.watches import WatchedChange
+from policies.records import Proposal
 from tools.cloud import Archive
 from tools.errors import CloudError, DataError
 from tools.fleets.dry_pools import FORGOTTEN
@@ -172,11 +174,23 @@ class Suggesting:
             told = self.actuation.journal.outcomes(proposal.proposal_id)
             last = told[-1] if told else None
             self._changes[proposal.proposal_id] = (
-                PastChange(action=proposal.action, before=last.before, ours=proposal.proposed_by == BY, at=last.at)
+                PastChange(
+                    action=proposal.action,
+                    before=last.before,
+                    ours=proposal.proposed_by == BY,
+                    undoes_ours=self._undoes_ours(proposal),
+                    at=last.at,
+                )
                 if last is not None and last.status == "done"
                 else None
             )
         return self._changes[proposal.proposal_id]
+
+    def _undoes_ours(self, proposal: Proposal) -> bool:
+        undone = proposal.aftercare.undoes if proposal.aftercare is not None else None
+        if undone is None or proposal.proposed_by != AFTERCARE:
+            return False
+        return self.actuation.journal.proposal(undone).proposal.proposed_by == BY
 
 
 def _by(key: Callable[[V], K], values: Iterable[V]) -> dict[K, list[V]]:

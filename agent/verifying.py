@@ -43,6 +43,8 @@ def arm(
     fleet   read just before
     Raises  UsageError: the change was begun without a watch; JournalError
     """
+    if wanted is not None and proposal.aftercare is not None:
+        wanted = stricter(proposal.aftercare, wanted)
     if wanted is None or wanted.verify_seconds is None or verification_of(proposal.action) is None:
         return
     try:

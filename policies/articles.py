@@ -19,7 +19,7 @@ from policies.parts import (
     Word,
     near,
 )
-from policies.rules import PolicySpec
+from policies.rules import FREE_WORDS, ON_NOTICE, PolicySpec
 from policies.units import Moment
 from policies.yaml_text import Path
 
@@ -49,6 +49,7 @@ def misfits(document: Document) -> Iterator[tuple[Path, str]]:
     yield from _doubles("accounts", [a.id for a in document.accounts], "id")
     for number, policy in enumerate(document.policies):
         yield from _windows(document, ("policies", number), policy)
+        yield from _on_notice(("policies", number), policy)
         try:
             for source in policy.expressions:
                 Expression(source)
@@ -71,6 +72,15 @@ def _windows(document: Document, path: Path, policy: PolicySpec) -> Iterator[tup
             yield (*path, "mode", "window"), f"no window is called {name!r}{hint}"
         elif window.deny is not None:
             yield (*path, "mode", "window"), f"the window {name!r} denies: it is a freeze and holds for every policy"
+
+
+def _on_notice(path: Path, policy: PolicySpec) -> Iterator[tuple[Path, str]]:
+    if policy.mode is None or policy.mode.on is None:
+        return
+    for number, action in enumerate(policy.actions):
+        if action.type not in (*ON_NOTICE, *FREE_WORDS):
+            said = f"no interruption notice asks for {action.type}: it asks for {', '.join(ON_NOTICE)}"
+            yield (*path, "actions", number), f"{said}; nearest: {near(action.type, list(ON_NOTICE))!r}"
 
 
 def windows_of(policy: PolicySpec) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from policies.articles import Document, misfits
+from policies.clauses.blast import replaced_measure
 from policies.explain import prose
 from policies.parts import BlastRadius, Budget, Escalation, Protect, Window, near
 from policies.plan import Plan
 from policies.records import Facts, Measure
 from policies.rules import (
-    ACTION_WORDS,
     Mode,
     OtherAction,
     PolicySpec,
@@ -24,7 +24,7 @@ from policies.rules import (
 from policies.units import PERIOD_SECONDS, duration_seconds
 from policies.yaml_text import MAX_BYTES, YamlTree, path_text, read_yaml
 from tools.errors import PolicyError
-from tools.records import Action, Name, Record, digest_of
+from tools.records import ACTION_TYPES, Action, Name, Record, digest_of
 
 PRESETS = ("observe", "approve", "autonomous", "tour")
 
@@ -81,7 +81,7 @@ class Policy(Record):
 
     def measures(self, action: Action, facts: Facts) -> tuple[Measure, ...]:  # noqa: ARG002 - the contract
         """What the journal must count before this action is judged. Names are the keys of WindowUse."""
-        return self._measures
+        return (replaced_measure(self.blast_radius.replaced_limit, action.fleet.kind), *self._measures)
 
     @cached_property
     def _measures(self) -> tuple[Measure, ...]:
@@ -90,9 +90,6 @@ class Policy(Record):
         if blast.max_actions is not None:
             per = blast.max_actions.per
             found.append(_measure(per, "actions", duration_seconds(per), per_fleet=False))
-        if blast.max_instances_replaced is not None:
-            per = blast.max_instances_replaced.per
-            found.append(_measure(per, "instances_replaced", duration_seconds(per), per_fleet=True))
         for budget in self.budgets:
             if budget.measure != "effective_cost":
                 what = "added_cost_usd" if budget.measure == "added_cost" else "tool_cost_usd"
@@ -191,13 +188,12 @@ def preset_text(name: str) -> str:
 
 
 def _observe_only() -> Policy:
-    words = [w for w in ACTION_WORDS if w.startswith(("set-", "replace-", "request-", "restore-"))]
     special = {
         "set-purchase-mix": SetPurchaseMix,
         "set-allocation-strategy": SetAllocationStrategy,
         "set-instance-types": SetInstanceTypes,
     }
-    actions = tuple(special.get(w, OtherAction)(type=w) for w in words)
+    actions = tuple(special.get(w, OtherAction)(type=w) for w in ACTION_TYPES)
     spec = PolicySpec(name="observe-only", resource="any", mode=Mode(type="observe"), actions=actions)
     return Policy(source="observe only (no policy file)", document=Document(version=1, policies=(spec,)))
 

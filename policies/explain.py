@@ -7,6 +7,14 @@ from policies.parts import Window
 from policies.plan import Plan, Rule
 from policies.rules import PolicySpec
 
+_KINDS = {
+    "aws.asg": "Auto Scaling groups",
+    "aws.ec2-fleet": "EC2 Fleets",
+    "aws.spot-fleet": "Spot Fleet requests",
+    "aws.ec2": "single instances",
+    "any": "fleets of any kind",
+}
+
 
 def prose(document: Document, source: str, digest: str) -> tuple[str, ...]:
     """One line each, headings without indent. Built from the clauses themselves, so it says what is enforced."""
@@ -56,7 +64,7 @@ def _approvals(document: Document) -> str:
 
 
 def _policy(rule: Rule, spec: PolicySpec) -> Iterator[str]:
-    kind = {"aws.asg": "Auto Scaling groups", "aws.ec2-fleet": "EC2 Fleets"}.get(rule.resource, "fleets of any kind")
+    kind = _KINDS[rule.resource]
     filters = f" that match on {', '.join(rule.looks_at)}" if rule.looks_at else ""
     speaks = ", to the reflex on an interruption notice" if rule.on_notice else ""
     yield f"Policy {rule.name}: {rule.mode} for {kind}{filters}{speaks}"
@@ -78,7 +86,7 @@ def _remarks(document: Document) -> Iterator[str]:
         yield "Note: webhook channels are not delivered here: approvals wait in the terminal and in `approve`."
     if any(p.mode is not None and p.mode.schedule for p in document.policies):
         yield "Note: schedule says how often the daemon looks; it neither allows nor denies."
-    if any(a.type == "enable-capacity-rebalance" for p in document.policies for a in p.actions):
-        yield "Note: enable-capacity-rebalance is a known word, and nothing here does it yet."
+    if any(p.diversification and p.diversification.max_share_per_pool_percent is not None for p in document.policies):
+        yield "Note: the share of the largest pool after a change is not foretold here, so its limit always asks."
     if any(p.limits and p.limits.max_price not in (None, "none") for p in document.policies):
         yield "Note: AWS advises against max_price; its fact is not read, so it always asks."

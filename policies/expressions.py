@@ -26,11 +26,20 @@ _PATH = re.compile(r"(?<![\w.])(facts|action)((?:\.[A-Za-z_]\w*)*)(?!\w)")
 _MACROS = re.compile(r"\.(?:all|exists|exists_one|map|filter)\s*\(")
 _EQUALS = re.compile(r"(facts|action)((?:\.[A-Za-z_]\w*)+)\s*[!=]=\s*(\"|'|-?[0-9]|true\b|false\b)")
 _TAG = re.compile(r"""tags\s*(?:\[\s*["']([^"']+)["']\s*\]|\.(\w+))""")
+_TAGS = re.compile(
+    r"""(?:(["'])([^"']+)\1\s+in\s+)?\bfacts\.tags\b(?:\s*\[\s*["']([^"']+)["']\s*\]|\.(\w+)(?!\w*\s*\())?"""
+)
 
 
 def tags_in(source: str) -> tuple[str, ...]:
-    """Keys of the tags that an expression names."""
-    return tuple(dict.fromkeys(quoted or bare for quoted, bare in _TAG.findall(source)))
+    """Keys of the tags that an expression goes by; «*» where it looks at tags without naming one."""
+    keys = (within or quoted or bare or "*" for _, within, quoted, bare in _TAGS.findall(source))
+    return tuple(dict.fromkeys(keys))
+
+
+def names_fleet(source: str) -> bool:
+    """Whether an expression goes by the fleet's name, which may be a tag."""
+    return "facts.fleet" in {".".join(m.group().split(".")[:2]) for m in _PATH.finditer(_TEXT.sub('""', source))}
 
 
 class Expression:
@@ -75,6 +84,14 @@ class Expression:
             literal = "text" if found[3] in "\"'" else "boolean" if found[3] in ("true", "false") else "number"
             if kinds and literal not in kinds:
                 raise ValueError(f"when: {'.'.join(path)} is {' or '.join(sorted(kinds))}, never equal to {literal}")
+            self._check_word(path, source[found.start(3) :])
+
+    def _check_word(self, path: tuple[str, ...], rest: str) -> None:
+        """A word that the field never has: «not equal» would hold for everything."""
+        said, known = _TEXT.match(rest), _words(path)
+        word = said.group().strip("\"'") if said else None
+        if word is not None and known and word not in known:
+            raise ValueError(f"when: {'.'.join(path)} is never {word!r}; nearest: {near(word, sorted(known))!r}")
 
     def _check_variables(self) -> None:
         loops = set(re.findall(r"\.(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,", self.source))
@@ -166,6 +183,22 @@ def _branches(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) in (Union, UnionType):
         return tuple(b for a in get_args(annotation) for b in _branches(a))
     return (annotation,)
+
+
+def _words(path: tuple[str, ...]) -> set[str]:
+    """Every word that a field may hold, over all kinds of actions; empty = any text."""
+    models: tuple[type[BaseModel], ...] = (Facts,) if path[0] == "facts" else _ACTIONS
+    if len(path) != 2:
+        return set()
+    words: set[str] = set()
+    for model in models:
+        field = model.model_fields.get(path[1])
+        for branch in _branches(field.annotation) if field is not None else ():
+            if get_origin(branch) is Literal:
+                words.update(str(value) for value in get_args(branch))
+            elif branch is not type(None):
+                return set()
+    return words
 
 
 def _kinds(annotation: Any) -> set[str]:

@@ -115,7 +115,10 @@ class Count(Part):
 
 
 class ReplacedLimit(Part):
-    """Instances replaced in one fleet over a sliding window; the smaller of both applies."""
+    """Instances that end or leave service in one fleet over a sliding window; the smaller of both applies.
+
+    Single instances are limited by the count alone, together with everything else in the account.
+    """
 
     percent: Percent | None = None
     """of the fleet's desired capacity, rounded down"""
@@ -127,6 +130,10 @@ class ReplacedLimit(Part):
         if self.percent is None and self.count is None:
             raise ValueError("limits nothing: give percent, count or both")
         return self
+
+
+UNSAID_REPLACED = ReplacedLimit(percent=50.0, count=10, per="1h")
+"""what somebody may choose to replace without a person's yes, where the document says nothing about it"""
 
 
 class HaltIf(Part):
@@ -155,11 +162,16 @@ class BlastRadius(Part):
 
     max_actions: Count | None = None
     max_instances_replaced: ReplacedLimit | None = None
+    """none: more than half of a fleet, or than 10 instances, in one hour asks a person (never the reflex)"""
     max_concurrent_fleets: int | None = Field(default=None, ge=1, le=10_000)
     """not asked of the reflex: notices come when they come"""
     cooldown_after_change: Duration | None = None
     """of one fleet; not asked of the reflex"""
     halt_if: tuple[HaltIf, ...] = ()
+
+    @property
+    def replaced_limit(self) -> ReplacedLimit:
+        return self.max_instances_replaced or UNSAID_REPLACED
 
 
 class Window(Part):

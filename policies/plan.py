@@ -18,6 +18,7 @@ from policies.clauses import (
     Autonomous,
     Clause,
     Cooldown,
+    DataLoss,
     DesiredCapacity,
     Earned,
     Freeze,
@@ -58,7 +59,7 @@ from policies.clauses import (
     When,
     Word,
 )  # fmt: skip
-from policies.expressions import tags_in
+from policies.expressions import names_fleet, tags_in
 from policies.filters import Match, facts_named, matcher, tags_named
 from policies.records import RESOURCES, ClauseSaid, Facts, Mode, Reservation, Verdict
 from policies.rules import (
@@ -169,7 +170,8 @@ class Lane:
     def _wants(self, placed: Placed) -> bool:
         clause = placed.clause
         about = placed.types is None or bool(placed.types.intersection(self.types))
-        return about and self.kind in clause.actions and self.actor in clause.actors
+        kinds = clause.actions if self.actor == "reflex" else clause.actions | clause.chosen
+        return about and self.kind in kinds and self.actor in clause.actors
 
     def _fixed(self, sure: list[Rule], unsure: list[Rule]) -> Iterator[tuple[str, Word]]:
         maybe = frozenset(w for r in (*sure, *unsure) for w in r.words)
@@ -220,9 +222,10 @@ class Plan:
         steps = self.quorum.replace_over_percent
         if not steps:
             return self.quorum.default
-        if facts.instances_replaced is None or not facts.desired_capacity:
+        whole = facts.whole
+        if facts.instances_replaced is None or not whole:
             return self.quorum.most if facts.instances_replaced != 0 else self.quorum.default
-        share = facts.instances_replaced * 100 / facts.desired_capacity
+        share = facts.instances_replaced * 100 / whole
         return max([self.quorum.default, *(people for percent, people in steps if share > percent)])
 
     def _rule(self, spec: PolicySpec) -> Rule:
@@ -257,9 +260,8 @@ def _ground(document: Document) -> Iterator[Placed]:
     yield Placed("protect.scale_in_protected", ScaleInProtection(protect.scale_in_protected))
     if protect.never:
         yield Placed("protect.never", Never(protect.never))
-    keys = _tags_it_goes_by(document)
-    if keys:
-        yield Placed("tags", TagsOfTheLaw(keys))
+    yield Placed("tags", TagsOfTheLaw(_tags_it_goes_by(document)))
+    yield Placed("volumes", DataLoss())
     for name, window in sorted(document.windows.items()):
         if window.deny is not None:
             yield Placed(f"windows.{name}", Freeze(name, window, document.defaults.timezone))
@@ -272,15 +274,18 @@ def _tags_it_goes_by(document: Document) -> frozenset[str]:
     protected = {t.key for t in document.protect.tags}
     filtered = {tag for p in document.policies for tag in tags_named(p.filters)}
     spoken = {tag for p in document.policies for source in p.expressions for tag in tags_in(source)}
-    return frozenset(protected | filtered | spoken)
+    named = any(
+        "fleet" in facts_named(p.filters) or any(names_fleet(e) for e in p.expressions) for p in document.policies
+    )
+    return frozenset(protected | filtered | spoken | ({"Name"} if named else set()))
 
 
 def _blast(document: Document) -> Iterator[Placed]:
     blast = document.blast_radius
     if blast.max_actions is not None:
         yield Placed(MaxActions.key, MaxActions(blast.max_actions))
-    if blast.max_instances_replaced is not None:
-        yield Placed(MaxInstancesReplaced.key, MaxInstancesReplaced(blast.max_instances_replaced))
+    unsaid = blast.max_instances_replaced is None
+    yield Placed(MaxInstancesReplaced.key, MaxInstancesReplaced(blast.replaced_limit, unsaid=unsaid))
     if blast.max_concurrent_fleets is not None:
         yield Placed(MaxConcurrentFleets.key, MaxConcurrentFleets(blast.max_concurrent_fleets))
     if blast.cooldown_after_change is not None:

@@ -88,12 +88,13 @@ class Facts(Record):
     mix_before: PurchaseMix | None = None
     """the purchase mix as it is; None = not known, or no mix"""
     instance_ids: tuple[str, ...] | None = None
-    """instances that the action touches; () = none"""
+    """instances that the action touches, or may touch where AWS chooses; () = none"""
     scale_in_protected: int | None = Field(default=None, ge=0)
     """of those, how many are protected from scale-in"""
     instances_replaced: int | None = Field(default=None, ge=0)
+    """instances that end or leave service by the action, whether others come in their place or not"""
     added_cost_usd_per_day: Money | None = None
-    """effective basis; below 0 is a saving"""
+    """effective basis; below 0 is a saving; None = not known, such as what a snapshot costs"""
     net_saving_usd_per_day: Money | None = None
     net_saving_basis: Literal["list", "contracted", "effective"] | None = None
     net_saving_after: tuple[Literal["interruption_overhead", "commitment_waste"], ...] = ()
@@ -113,6 +114,13 @@ class Facts(Record):
     interruptions_per_100_instance_hours: float | None = Field(default=None, ge=0)
     use: WindowUse = WindowUse()
     track_record: TrackRecord = TrackRecord()
+
+    @property
+    def whole(self) -> int | None:
+        """Instances that a share of the fleet is a share of: weights make units of desired capacity."""
+        mix = self.mix_before
+        weighs = mix is not None and any(o.weighted_capacity not in (None, 1) for o in mix.overrides)
+        return self.instances if weighs else self.desired_capacity
 
 
 class ClauseSaid(Record):

@@ -23,6 +23,8 @@ FilterOp = Literal[
     "eq", "equal", "ne", "not-equal", "gt", "greater-than", "ge", "gte", "lt", "less-than", "le", "lte",
     "in", "ni", "not-in", "glob", "contains",
 ]  # fmt: skip
+ON_NOTICE = ("request-checkpoint", "deregister-targets", "replace-instances", "restore-checkpoint")
+"""what an interruption notice may ask for: to save, drain, replace, resume"""
 Scalar = bool | int | float | str
 FREE_WORDS = ("record-kpis", "propose")
 """Custodian-style words that change no purchase option here: nothing that spotwarden does needs them"""

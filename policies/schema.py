@@ -1,9 +1,11 @@
 """The JSON schema of policy files, for editors: as people write them, with the short forms that reading accepts."""
 
-from typing import Any
+from typing import Any, get_args
 
 from policies.articles import Document
+from policies.parts import Never
 from policies.rules import ACTION_WORDS
+from tools.records import ACTION_TYPES
 
 
 def document_schema() -> dict[str, Any]:
@@ -26,4 +28,5 @@ def document_schema() -> dict[str, Any]:
     }
     actions = parts["PolicySpec"]["properties"]["actions"]
     actions["items"] = {"anyOf": [{"enum": list(ACTION_WORDS)}, actions["items"]]}
+    parts["Protect"]["properties"]["never"]["items"] = {"enum": [*get_args(Never), *ACTION_TYPES]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "spotwarden policy"}

@@ -1,15 +1,41 @@
 """What every test may lean on: the shared data, and the rows that tests prove."""
 
+import gc
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore.loaders import Loader, create_loader
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "accepts(*rows): rows of docs/acceptance.md that this test proves")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that they import live to the end: the collector need not walk them every time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_of_aws_read_once() -> Iterator[None]:
+    """Every session of botocore parses the same megabytes of JSON for itself; thousands of ours come and go here."""
+    made = cache(create_loader)
+
+    def shared(search_path: str | None = None) -> Loader:
+        loader = made(search_path)
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each boto3 session adds its own, the same
+        return loader
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", shared)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The terminal app: four screens over one house. It shows and asks; the house decides and does."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -24,8 +24,9 @@ from tui.screens.chat import ChatScreen
 from tui.screens.fleets import FleetsScreen
 from tui.screens.halt import HaltCard
 from tui.screens.help import HelpCard
-from tui.screens.room import QUIET_SECONDS, HouseApp, consult, trouble_of
+from tui.screens.room import QUIET_SECONDS, HouseApp, consult, too_small, trouble_of
 from tui.theme import DARK, LIGHT
+from tui.widgets.aftercare import fleet_of, reasons, stands
 from tui.widgets.glyphs import ASCII, UNICODE
 
 __all__ = ["Conversation", "House", "Open", "Saved", "SpotwardenApp", "Verified"]
@@ -96,11 +97,15 @@ class SpotwardenApp(HouseApp):
     # how the house stands
 
     def look(self) -> None:
-        consult(self, partial(_pulse, self.house), what="Looking at the fleets", once=True)
+        before = self.pulse.watched if self.pulse is not None else ()
+        named = self.followed | {w.proposal_id for w in before if w.open}
+        consult(self, partial(_pulse, self.house, named), what="Looking at the fleets", once=True)
+        consult(self, partial(_look_after, self.house), what="Verifying what was changed", once=True)
 
     def on_pulse(self, message: Pulse) -> None:
         if self.pulse is not None:
             self._tell_alone(self.pulse, message)
+            self._tell_ended(self.pulse, message)
             message.watch = self.pulse.watch
         self.pulse = message
         if message.trouble is not None:
@@ -134,6 +139,14 @@ class SpotwardenApp(HouseApp):
         for saved in now.alone:
             if saved.proposal.proposal_id not in known and saved.proposal.proposed_by == "reflex":
                 self.tell(f"{saved.proposal.rationale}: {', '.join(saved.proposal.action.types)} {saved.status}")
+
+    def _tell_ended(self, before: Pulse, now: Pulse) -> None:
+        """A verification ends while somebody does something else; who only looks at the chat sees it there."""
+        was = {w.proposal_id: w.status for w in before.watched}
+        for watch in now.watched:
+            if not watch.open and was.get(watch.proposal_id, watch.status) != watch.status:
+                word, _ = stands(watch)
+                self.tell(f"{word}: {fleet_of(watch)}: {reasons(watch)}", warn=watch.status != "passed")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:
@@ -175,6 +188,11 @@ class SpotwardenApp(HouseApp):
         return next((s for s in stack if isinstance(s, ChatScreen)), None)
 
     # keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """On a terminal too small to read, the stop and the way out still work."""
+        blind = action in {"go", "help", "command_palette"} and too_small(self.size)
+        return not blind and super().check_action(action, parameters)
 
     def action_go(self, mode: str) -> None:
         """A card on top stays where it is: it belongs to the screen that opened it."""
@@ -255,7 +273,11 @@ class SpotwardenApp(HouseApp):
         yield SystemCommand("Quit", "Leave; a daemon goes on (q)", partial(self._leave, 0))
 
 
-def _pulse(house: House) -> Pulse:
+def _look_after(house: House) -> None:
+    house.look_after()
+
+
+def _pulse(house: House, named: Collection[str]) -> Pulse:
     """The journal and the kill switch do not depend on the cloud: they are told even when it does not answer."""
     title, simulated, trouble = "account unknown", False, None
     inventory: Inventory | None = None
@@ -267,4 +289,7 @@ def _pulse(house: House) -> Pulse:
     except SpotError as error:
         trouble = trouble_of("Looking at the account and its policy", error)
     now, halted = house.clock.now(), house.halted()
-    return Pulse(title, simulated, inventory, house.proposals(), house.open_intents(), halted, now, trouble)
+    watched = house.watched(named)
+    return Pulse(
+        title, simulated, inventory, house.proposals(), house.open_intents(), halted, now, trouble, watched=watched
+    )

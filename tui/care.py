@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tools.cloud import ChangeMade, Desk
 
 MOST_CHANGES = 20
-_MADE = frozenset({"done", "already"})
+_MADE = "done"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ class Care:
 
         Raises  Halted, JournalError, AuditBroken
         """
+        for watch in self.journal.watches.of_status("watching", "failed", "escalated"):
+            for undoing in self.journal.watches.undone_by(watch.proposal_id):
+                self.end_watch(self.journal.proposal(undoing))
         if not self.halted() and self.mode != "observe" and not self._led():
             self._keeper.look(most=1)
 
@@ -102,7 +105,7 @@ class Care:
     def _told(self, change: "ChangeMade") -> FleetChange:
         watches, journal = self.journal.watches, self.journal
         undoing = (journal.proposal(p) for p in watches.undone_by(change.proposal_id))
-        undone = next((s.proposal.proposal_id for s in undoing if s.status in _MADE), None)
+        undone = next((s.proposal.proposal_id for s in undoing if s.status == _MADE), None)
         by = journal.proposal(change.proposal_id).proposal.proposed_by
         return FleetChange(change, by, watches.one(change.proposal_id), undone)
 
@@ -133,7 +136,7 @@ class Care:
     def end_watch(self, saved: "SavedProposal") -> None:
         """What was set back by hand needs no watch any more."""
         care, watches = saved.proposal.aftercare, self.journal.watches
-        if care is None or care.undoes is None or saved.status not in _MADE or watches.one(care.undoes) is None:
+        if care is None or care.undoes is None or saved.status != _MADE or watches.one(care.undoes) is None:
             return
         watches.claim_rollback(care.undoes, saved.proposal.proposal_id)
         watches.move(

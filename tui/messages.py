@@ -11,6 +11,7 @@ from typing import Literal
 from textual.message import Message
 
 from agent import events
+from agent.journal.watches import WatchedChange
 from tools.records import (
     AuditEntry,
     Fleet,
@@ -22,6 +23,7 @@ from tools.records import (
     PriceAnalysis,
     Watch,
 )
+from tui.care import FleetChange
 from tui.house import Open, Saved, Verified
 
 
@@ -113,6 +115,13 @@ class Pulse(FromWorker):
     trouble: Trouble | None = None
     watch: Watch | None = None
     """the monitor's alerts and samples; None = not asked yet"""
+    watched: Sequence[WatchedChange] = ()
+    """changes that are looked after, those that a person must look at, and those that ended since the look before"""
+
+    @property
+    def escalated(self) -> tuple[WatchedChange, ...]:
+        """Oldest first."""
+        return tuple(w for w in self.watched if w.status == "escalated")
 
     @property
     def pending(self) -> tuple[Saved, ...]:
@@ -135,6 +144,13 @@ class FleetSeen(FromWorker):
     prices: PriceAnalysis
     risk: FleetRisk
     signals: Sequence[PoolSignal] = ()
+    held: str = ""
+    """why the daemon's rules suggest nothing"""
+
+
+@dataclass
+class ChangesSeen(FromWorker):
+    changes: Sequence[FleetChange]
 
 
 @dataclass

@@ -96,6 +96,23 @@ def fit(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
+def hung(line: "Content", width: int, indent: int) -> "Content":
+    """A line that is too long goes on below, under where its words began; what has no blanks is cut to fit."""
+    from textual.content import Content
+
+    text = line.plain
+    breaks, start, room = list[int](), 0, width
+    while cell_len(text[start:]) > room:
+        end = start
+        while cell_len(text[start : end + 1]) <= room:
+            end += 1
+        blank = text.rfind(" ", start + (0 if breaks else indent), end + 1) + 1
+        start = blank if blank > start else max(end, start + 1)
+        breaks.append(start)
+        room = max(width - indent, 8)
+    return Content("\n" + " " * indent).join(line.divide(breaks)) if breaks else line
+
+
 def mixes_scripts(text: str) -> bool:
     """True when one word mixes Latin with letters that look like Latin: «аpi-core» with a Cyrillic а."""
     return any(len(_scripts(word)) > 1 for word in re.findall(r"\w+", text))

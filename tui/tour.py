@@ -275,6 +275,7 @@ class Tour:
                 "verdict": decision.verdict,
                 "clauses": list(decision.clauses),
                 "outcome": outcome,
+                "undoes": proposal.aftercare.undoes if proposal.aftercare else None,
                 "verification": None if ended is None else verification(ended),
                 "by": by,
             }

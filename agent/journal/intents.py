@@ -255,6 +255,16 @@ def read_outcomes(db: Any, proposal_id: str) -> tuple[Outcome, ...]:
     return tuple(Outcome.model_validate_json(o) for (o,) in rows)
 
 
+def held_lately(db: Any, intent: Intent, *, since: datetime) -> bool:
+    """Whether a change of the same fleet since then began from what this intent wants."""
+    rows = db.execute(
+        "SELECT intent FROM intents WHERE fleet = ? AND intent_id <> ? AND changed_at >= ?",
+        (intent.permit.action.fleet.label, intent.intent_id, instant(since)),
+    ).fetchall()
+    befores = [Intent.model_validate_json(other).expect for (other,) in rows]
+    return any(all(before.get(k) == v for k, v in intent.want.items()) for before in befores)
+
+
 def seconds_since_change(db: Any, fleet: str, *, now: datetime) -> float | None:
     """None = this journal never changed the fleet."""
     row = db.execute("SELECT max(changed_at) FROM intents WHERE fleet = ?", (fleet,)).fetchone()

@@ -232,6 +232,11 @@ class Journal:
     def open_intents(self) -> tuple[OpenIntent, ...]:
         return self._read(intents.read_open)
 
+    def held_lately(self, intent: Intent, *, since: datetime) -> bool:
+        """Whether another change of the fleet, made since then, began from what this intent wants."""
+        held: bool = self._read(lambda db: intents.held_lately(db, intent, since=since))
+        return held
+
     def outcomes(self, proposal_id: str) -> tuple[Outcome, ...]:
         return self._read(lambda db: intents.read_outcomes(db, proposal_id))
 

@@ -6,6 +6,7 @@ from policies.clauses.clause import Clause, Example, Word, missing
 from policies.clauses.ground import (
     Accounts,
     AuditChain,
+    DataLoss,
     Freeze,
     KillSwitch,
     Never,
@@ -51,7 +52,7 @@ from policies.clauses.shape import (
 
 CLAUSES: tuple[type[Clause], ...] = (
     KillSwitch, AuditChain, Target, Accounts, ProtectedTags, ProtectedInstances, ScaleInProtection, Never, TagsOfTheLaw,
-    Freeze,
+    DataLoss, Freeze,
     AddedCostBudget, ToolCostBudget, SpendBudget, MaxActions, MaxInstancesReplaced, MaxConcurrentFleets, Cooldown,
     Observe, Approve, Autonomous, InWindow, Unexpired, Earned, Halt, When,
     OnDemandBase, OnDemandPercent, OnDemandInstances, DesiredCapacity, SpotFloor,
@@ -63,7 +64,8 @@ CLAUSES: tuple[type[Clause], ...] = (
 
 __all__ = [
     "BUDGETS", "CLAUSES", "Accounts", "AddedCostBudget", "Approve", "AuditChain", "Autonomous", "Clause", "Cooldown",
-    "DesiredCapacity", "Earned", "Example", "Freeze", "Halt", "InWindow", "KillSwitch", "MaxActions", "MaxAddedCost",
+    "DataLoss", "DesiredCapacity", "Earned", "Example", "Freeze", "Halt", "InWindow", "KillSwitch", "MaxActions",
+    "MaxAddedCost",
     "MaxConcurrentFleets", "MaxInstancesReplaced", "MaxPoolShare", "MaxPrice", "MaxPriceAge", "MaxReplaced", "MaxRisk",
     "MinInstanceTypes", "MinNetSaving", "MinPlacementScore", "MinZones", "Never", "Observe", "OnDemandBase",
     "OnDemandInstances", "OnDemandPercent", "OnlyAdds", "ProtectedInstances", "ProtectedTags", "ScaleInProtection",

@@ -15,6 +15,8 @@ _BEFORE = {
     "spot_allocation_strategy": "lowest-price",
     "overrides": [{"instance_type": "m6i.large"}, {"instance_type": "m5.large"}],
 }
+_ATTRIBUTES = {"min_vcpus": 2, "min_memory_mib": 4096}
+_WHICH = "the instance types: AWS chooses them by attributes"
 
 
 class StrategyValue(Clause):
@@ -75,13 +77,14 @@ class Step(Clause):
 
 
 class TypeNames(Clause):
-    """Every instance type after the change matches one of these globs."""
+    """Every instance type after the change matches one of these globs; which ones attributes bring is AWS's choice."""
 
     key = "actions.set-instance-types"
     actions = CHANGE
     examples = (
         Example({"globs": ("m6i.*", "m5.*")}, {}, None, {"instance_types": ["m6i.large", "m5.large"]}),
         Example({"globs": ("m6i.*",)}, {}, "deny", {"instance_types": ["m6i.large", "p5.48xlarge"]}),
+        Example({"globs": ("m6i.*",)}, {}, "ask", {"instance_requirements": _ATTRIBUTES}),
     )
 
     def __init__(self, globs: tuple[str, ...]) -> None:
@@ -93,7 +96,9 @@ class TypeNames(Clause):
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
         wanted = action.instance_types if isinstance(action, ChangeFleet) else None
         strange = [t for t in wanted or () if not any(fnmatchcase(t, g) for g in self.globs)]
-        return ("deny", f"{strange[0]} does not match {' or '.join(self.globs)}") if strange else None
+        if strange:
+            return "deny", f"{strange[0]} does not match {' or '.join(self.globs)}"
+        return missing(_WHICH) if isinstance(action, ChangeFleet) and action.instance_requirements else None
 
 
 class OnlyAdds(Clause):
@@ -129,6 +134,12 @@ class OnlyAdds(Clause):
             "ask",
             {"instance_types": ["m6i.large", "m5.large", "m7i.large"]},
         ),
+        Example(
+            {"max_added": 1, "attribute_based": False},
+            {"mix_before": _BEFORE},
+            "deny",
+            {"instance_requirements": _ATTRIBUTES},
+        ),
     )
 
     def __init__(self, max_added: int | None, *, attribute_based: bool) -> None:
@@ -139,17 +150,20 @@ class OnlyAdds(Clause):
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
         wanted = action.instance_types if isinstance(action, ChangeFleet) else None
-        if wanted is None:
+        chosen = isinstance(action, ChangeFleet) and action.instance_requirements is not None
+        if wanted is None and not chosen:
             return None
         if facts.mix_before is None:
             return missing("mix_before")
         before = set(facts.mix_before.instance_types)
-        gone, added = before.difference(wanted), [t for t in wanted if t not in before]
+        gone, added = before.difference(wanted or ()), [t for t in wanted or () if t not in before]
         if gone:
             return "deny", f"takes {min(gone)} away: the policy only adds instance types"
         if self.max_added is not None and len(added) > self.max_added:
             return "deny", f"adds {len(added)} instance types, at most {self.max_added} are allowed"
-        return missing("whether the added types come from attribute-based selection") if self.attribute_based else None
+        if self.attribute_based:
+            return missing("whether the added types come from attribute-based selection")
+        return missing(_WHICH) if chosen else None
 
 
 class VerifiedLater(Clause):

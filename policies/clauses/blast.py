@@ -1,18 +1,27 @@
 """How much may change, and how fast: the journal counts over sliding windows, all policies and sessions together."""
 # ruff: noqa: ARG002 - every clause is asked with the same three, whether it needs them or not
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from math import floor
 
-from policies.clauses.clause import CHOSEN, Clause, Example, Word, missing
-from policies.parts import Count, HaltIf, ReplacedLimit
-from policies.records import Facts, Reservation
+from policies.clauses.clause import CHOSEN, DRAINS, ENDS, Clause, Example, Word, missing
+from policies.parts import UNSAID_REPLACED, Count, HaltIf, ReplacedLimit
+from policies.records import Facts, Measure, Reservation, Verdict
 from policies.units import duration_seconds
-from tools.records import Action
+from tools.records import Action, FleetKind
 
 _SIX = Count(count=6, per="1h")
 _TENTH = ReplacedLimit(percent=10.0, count=5, per="1h")
+_WEIGHED = {
+    "on_demand_base_capacity": 0,
+    "on_demand_percentage_above_base": 0,
+    "spot_allocation_strategy": "price-capacity-optimized",
+    "overrides": [{"instance_type": "m6i.xlarge", "weighted_capacity": 4}],
+}
+_ONE = {"kind": "instance", "fleet_id": "i-0000000a", "account_id": "123456789012", "region": "us-east-1"}
+_STOP = {"kind": "operate-instances", "fleet": _ONE, "operation": "stop", "instance_ids": ("i-0000000a",)}
+_WHENEVER = datetime.min.replace(tzinfo=UTC)  # no limit by windows asks for the time: its use is counted already
 
 
 class MaxActions(Clause):
@@ -52,10 +61,13 @@ class MaxActions(Clause):
 
 
 class MaxInstancesReplaced(Clause):
-    """Instances replaced in one fleet in a sliding window: the smaller of a count and a share of its capacity."""
+    """Instances that end or leave service in one fleet in a sliding window: the smaller of a count and a share of its
+    capacity. A single instance has no share: it counts with everything that was replaced in the account.
+    """
 
     key = "blast_radius.max_instances_replaced"
-    actions = frozenset({"change-fleet", "replace-instances"})
+    actions = ENDS
+    chosen = DRAINS
     examples = (
         Example(
             {"limit": _TENTH},
@@ -76,24 +88,52 @@ class MaxInstancesReplaced(Clause):
         Example({"limit": _TENTH}, {"desired_capacity": 40, "instances_replaced": 1, "use": {}}, "ask"),
         Example({"limit": _TENTH}, {"desired_capacity": 40, "instances_replaced": None}, "ask"),
         Example({"limit": _TENTH}, {"desired_capacity": None, "instances_replaced": 1}, "ask"),
+        Example(
+            {"limit": _TENTH},
+            {"desired_capacity": 40, "instances": 10, "mix_before": _WEIGHED, "instances_replaced": 2},
+            "deny",
+        ),
+        Example({"limit": UNSAID_REPLACED, "unsaid": True}, {"instances_replaced": 11}, "ask"),
+        Example(
+            {"limit": _TENTH},
+            {"instances_replaced": 1, "use": {"instances_replaced": {"1h everywhere": 4}}},
+            None,
+            _STOP,
+        ),
+        Example(
+            {"limit": _TENTH},
+            {"instances_replaced": 1, "use": {"instances_replaced": {"1h everywhere": 5, "1h": 0}}},
+            "deny",
+            _STOP,
+        ),
     )
 
-    def __init__(self, limit: ReplacedLimit) -> None:
+    def __init__(self, limit: ReplacedLimit, *, unsaid: bool = False) -> None:
         self.percent, self.count, self.per = limit.percent, limit.count, limit.per
-        self.seconds = duration_seconds(limit.per)
+        self.fleets, self.singles = (replaced_measure(limit, kind) for kind in ("asg", "instance"))
+        self.unsaid = unsaid
+        if unsaid:  # nobody wrote it: a person may say more, and a notice is not held up by it
+            self.actors = CHOSEN  # type: ignore[misc]
 
     def holds(self) -> str:
         share = f"{self.percent:g} % of the fleet" if self.percent is not None else ""
         count = str(self.count) if self.count is not None else ""
-        return f"at most {' and never more than '.join(filter(None, (share, count)))} replaced in {self.per}"
+        said = f"at most {' and never more than '.join(filter(None, (share, count)))} replaced in {self.per}"
+        return f"{said}, more asks (the document does not say)" if self.unsaid else said
 
-    def ceiling(self, facts: Facts) -> int | None:
-        """In instances; None = the desired capacity is not known."""
+    def counted(self, action: Action) -> Measure:
+        return self.singles if action.fleet.kind == "instance" else self.fleets
+
+    def ceiling(self, action: Action, facts: Facts) -> int | None:
+        """In instances; None = how many the fleet is of is not known."""
+        if action.fleet.kind == "instance":
+            return UNSAID_REPLACED.count if self.count is None else self.count
         if self.percent is None:
             return self.count
-        if facts.desired_capacity is None:
+        whole = facts.whole
+        if whole is None:
             return None
-        share = floor(facts.desired_capacity * self.percent / 100 + 1e-9)
+        share = floor(whole * self.percent / 100 + 1e-9)
         return share if self.count is None else min(share, self.count)
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
@@ -102,27 +142,42 @@ class MaxInstancesReplaced(Clause):
             return None
         if replaced is None:
             return missing("instances_replaced")
-        ceiling, done = self.ceiling(facts), facts.use.instances_replaced.get(self.per)
+        ceiling, done = self.ceiling(action, facts), facts.use.instances_replaced.get(self.counted(action).name)
         if ceiling is None:
-            return missing("desired_capacity")
+            return missing(
+                "instances of a fleet that counts by weights" if facts.desired_capacity else "desired_capacity"
+            )
         if done is None:
-            return missing(f"instances replaced in {self.per}")
+            return missing(f"instances replaced in {self.counted(action).name}")
         if done + replaced <= ceiling:
             return None
-        return "deny", f"replaces {replaced} instances after {done} in {self.per}: at most {ceiling} are allowed"
+        verdict: Verdict = "ask" if self.unsaid else "deny"
+        return verdict, f"replaces {replaced} instances after {done} in {self.per}: at most {ceiling} are allowed"
 
     def takes(self, action: Action, facts: Facts) -> Reservation | None:
-        ceiling, replaced = self.ceiling(facts), facts.instances_replaced
-        if not replaced or ceiling is None:
+        ceiling, replaced = self.ceiling(action, facts), facts.instances_replaced
+        if not replaced or ceiling is None or (self.unsaid and self.ask(action, facts, _WHENEVER) is not None):
             return None
+        counted = self.counted(action)
         return Reservation.model_construct(
-            limit=self.per,
+            limit=counted.name,
             measure="instances_replaced",
-            scope=action.fleet.label,
+            scope=action.fleet.label if counted.per_fleet else "*",
             amount=Decimal(replaced),
             ceiling=Decimal(ceiling),
-            window_seconds=self.seconds,
+            window_seconds=counted.window_seconds,
         )
+
+
+def replaced_measure(limit: ReplacedLimit, kind: FleetKind) -> Measure:
+    """What is counted for a fleet of this kind: its own replacements, or for a single instance those of the account."""
+    single = kind == "instance"
+    return Measure(
+        name=f"{limit.per} everywhere" if single else limit.per,
+        measure="instances_replaced",
+        window_seconds=duration_seconds(limit.per),
+        per_fleet=not single,
+    )
 
 
 class MaxConcurrentFleets(Clause):

@@ -16,6 +16,12 @@ MOVES = CHANGE | {"operate-instances", "start-instance-refresh", "create-fleet",
 """kinds that launch or end instances because somebody chose so: what they cost and leave behind is judged"""
 ENDS = MOVES | {"replace-instances"}
 """kinds by which a running instance may end"""
+DRAINS = frozenset({"set-targets"})
+"""kinds that take a running instance out of service and leave it alone"""
+COSTS = MOVES | {"set-delete-on-termination", "create-snapshots"}
+"""kinds after which more may be paid: what they launch, or keep"""
+KEEPS = frozenset({"replace-instances"})
+"""kinds whose old instances run on, and are paid, unless EC2 takes them"""
 EVERYBODY = frozenset({"person", "agent", "reflex"})
 CHOSEN = frozenset({"person", "agent"})
 """actions that somebody chose to do; the reflex answers a notice"""
@@ -38,6 +44,8 @@ class Clause:
     """where the document writes it"""
     actions: ClassVar[frozenset[str]] = EVERY_ACTION
     """kinds of actions that it looks at"""
+    chosen: ClassVar[frozenset[str]] = frozenset()
+    """kinds that it looks at besides, where somebody chose them: on a notice EC2 takes the instance anyway"""
     actors: ClassVar[frozenset[str]] = EVERYBODY
     examples: ClassVar[tuple[Example, ...]] = ()
 

@@ -1,18 +1,41 @@
 """What holds before any policy is read: the kill switch, the audit chain, the account, protection, freezes."""
 # ruff: noqa: ARG002 - every clause is asked with the same three, whether it needs them or not
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from policies.clauses.clause import CHOSEN, ENDS, EVERY_ACTION, EVERYBODY, Clause, Example, Word, missing
+from policies.clauses.clause import CHOSEN, DRAINS, ENDS, EVERY_ACTION, EVERYBODY, Clause, Example, Word, missing
 from policies.parts import AccountRule, ProtectedTag, Window
 from policies.records import RESOURCES, Facts
 from policies.windows import opening
-from tools.records import Action, DeleteFleet, OperateInstances, SetTags
+from tools.records import (
+    Action,
+    CreateFleet,
+    DeleteFleet,
+    OperateInstances,
+    RunInstances,
+    SetTags,
+    SetVolumeRetention,
+)
+
+OURS = "spotwarden"
+"""how the tags begin that spotwarden itself goes by"""
 
 _EC2_FLEET = {"kind": "ec2-fleet", "fleet_id": "fleet-1", "account_id": "123456789012", "region": "us-east-1"}
 _DELETE = {"kind": "delete-fleet", "fleet": _EC2_FLEET}
+_ONE = {**_EC2_FLEET, "kind": "instance", "fleet_id": "i-0000000a"}
+_RED = {"tags": ({"key": "colour", "value": "red"},)}
+_RUN = {
+    "kind": "run-instances",
+    "fleet": {**_ONE, "fleet_id": "web"},
+    "launch_template_id": "lt-00000001",
+    "launch_template_version": 1,
+    "instance_type": "m5.large",
+    "subnet_id": "subnet-1",
+    "count": 2,
+    "purchase_option": "spot",
+}
 _ACCOUNT = AccountRule(id="123456789012", regions=("us-east-1",), write_role="current")
 _WRITER = _ACCOUNT.model_copy(update={"write_role": "arn:aws:iam::123456789012:role/spotwarden-write"})
 _AS_WRITER = "arn:aws:sts::123456789012:assumed-role/spotwarden-write/session"
@@ -183,6 +206,7 @@ class ProtectedInstances(Clause):
         Example({"ids": ("i-00000001",)}, {"instance_ids": ()}, None),
         Example({"ids": ("i-00000001",)}, {"instance_ids": ("i-00000001",)}, "deny"),
         Example({"ids": ("i-00000001",)}, {"instance_ids": None}, "ask"),
+        Example({"ids": ("i-0000000a",)}, {"instance_ids": ()}, "deny", {"kind": "set-tags", "fleet": _ONE, **_RED}),
     )
 
     def __init__(self, ids: tuple[str, ...]) -> None:
@@ -192,8 +216,7 @@ class ProtectedInstances(Clause):
         return f"touches none of the {len(self.ids)} protected instances"
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
-        named = getattr(action, "instance_ids", ())
-        touched = self.ids.intersection((*named, *(facts.instance_ids or ())))
+        touched = self.ids.intersection((*_named(action), *(facts.instance_ids or ())))
         if touched:
             return "deny", f"{min(touched)} is protected by name"
         return None if facts.instance_ids is not None else missing("instance_ids, so protection cannot be excluded")
@@ -204,6 +227,7 @@ class ScaleInProtection(Clause):
 
     key = "protect.scale_in_protected"
     actions = ENDS
+    chosen = DRAINS  # a group may end what its load balancer does not know any more
     examples = (
         Example({"answer": "respect"}, {"scale_in_protected": 0}, None),
         Example({"answer": "respect"}, {"scale_in_protected": 1}, "deny"),
@@ -246,6 +270,8 @@ class Never(Clause):
             None,
             {**_DELETE, "terminate_instances": False},
         ),
+        Example({"words": ("terminate-instances",)}, {}, "deny", {**_DELETE, "terminate_instances": True}),
+        Example({"words": ("delete-asg",)}, {}, "deny", {"kind": "delete-fleet", "terminate_instances": False}),
     )
 
     def __init__(self, words: tuple[str, ...]) -> None:
@@ -261,20 +287,37 @@ class Never(Clause):
 
 def _also(action: Action) -> tuple[str, ...]:
     """What an action amounts to besides its own words."""
+    deletes = isinstance(action, DeleteFleet)
     ends = isinstance(action, OperateInstances) and action.operation == "terminate"
     ends = ends or (isinstance(action, DeleteFleet) and action.terminate_instances)
-    return ("terminate-outside-asg",) if ends and action.fleet.kind != "asg" else ()
+    group = action.fleet.kind == "asg"
+    return (
+        *(("terminate-instances",) if ends else ()),
+        *(("terminate-outside-asg",) if ends and not group else ()),
+        *(("delete-asg",) if deletes and group else ()),
+    )
+
+
+def _named(action: Action) -> tuple[str, ...]:
+    """Ids of the instances that an action names, also as its target."""
+    alone = (action.fleet.fleet_id,) if action.fleet.kind == "instance" else ()
+    return (*getattr(action, "instance_ids", ()), getattr(action, "instance_id", ""), *alone)
 
 
 class TagsOfTheLaw(Clause):
-    """Tags that this document goes by are changed by people, who are asked: a tag can bring a fleet under a milder
-    policy.
+    """Tags that this document goes by, and spotwarden's own, are changed by people, who are asked: a tag can bring a
+    fleet under a milder policy. Who creates something says its tags and its name: there a person is asked too.
     """
 
     key = "tags"
-    actions = frozenset({"set-tags"})
+    actions = frozenset({"set-tags", "create-fleet", "run-instances"})
     examples = (
         Example({"keys": frozenset({"workload"})}, {}, None, {"kind": "set-tags", "remove": ("colour",)}),
+        Example({"keys": frozenset()}, {}, "deny", {"kind": "set-tags", "remove": ("spotwarden:checkpoints",)}),
+        Example({"keys": frozenset({"*"})}, {}, "deny", {"kind": "set-tags", "remove": ("colour",)}),
+        Example({"keys": frozenset({"workload"})}, {}, None, _RUN),
+        Example({"keys": frozenset({"workload"})}, {}, "ask", {**_RUN, "tags": ({"key": "workload", "value": "x"},)}),
+        Example({"keys": frozenset({"Name"})}, {}, "ask", _RUN),
         Example({"keys": frozenset({"workload"})}, {}, "deny", {"kind": "set-tags", "remove": ("workload",)}),
         Example(
             {"keys": frozenset({"workload"})}, {"actor": "person"}, "ask", {"kind": "set-tags", "remove": ("workload",)}
@@ -285,15 +328,46 @@ class TagsOfTheLaw(Clause):
         self.keys = keys
 
     def holds(self) -> str:
-        return "changes no tag that this document goes by (" + ", ".join(sorted(self.keys)) + ")"
+        return f"sets no tag that this document or spotwarden goes by ({', '.join(sorted({*self.keys, OURS + '*'}))})"
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
-        if not isinstance(action, SetTags):
+        if not isinstance(action, SetTags | CreateFleet | RunInstances):
             return None
-        ours = self.keys.intersection((*(t.key for t in action.tags), *action.remove))
-        if not ours:
+        further = action.remove if isinstance(action, SetTags) else ("Name",)
+        told = [k for k in (*(t.key for t in action.tags), *further) if self._goes_by(k)]
+        if not told:
             return None
-        return "ask" if facts.actor == "person" else "deny", f"policies go by the tag {min(ours)}"
+        asks = facts.actor == "person" or not isinstance(action, SetTags)
+        who = "spotwarden goes" if min(told).startswith(OURS) else "policies go"
+        return "ask" if asks else "deny", f"{who} by the tag {min(told)}"
+
+    def _goes_by(self, key: str) -> bool:
+        return key in self.keys or "*" in self.keys or key.startswith(OURS)
+
+
+class DataLoss(Clause):
+    """Volumes that go with their instance are data that nobody brings back: a person says so, each time."""
+
+    key = "volumes"
+    actions = frozenset({"set-delete-on-termination"})
+    _keeps: ClassVar[Mapping[str, Any]] = {
+        "kind": "set-delete-on-termination",
+        "instance_id": "i-0000000a",
+        "device_names": ("/dev/xvda",),
+        "delete_on_termination": False,
+    }
+    examples = (
+        Example({}, {}, None, _keeps),
+        Example({}, {}, "ask", {**_keeps, "delete_on_termination": True}),
+    )
+
+    def holds(self) -> str:
+        return "volumes outlive their instance, unless a person says otherwise"
+
+    def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
+        if isinstance(action, SetVolumeRetention) and action.delete_on_termination:
+            return "ask", f"{', '.join(action.device_names)} would be deleted with {action.instance_id}"
+        return None
 
 
 class Freeze(Clause):

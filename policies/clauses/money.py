@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from policies.clauses.clause import CHOSEN, MOVES, Clause, Example, Word, missing
+from policies.clauses.clause import CHOSEN, COSTS, KEEPS, MOVES, Clause, Example, Word, missing
 from policies.parts import Budget
 from policies.records import Facts, Reservation, Verdict
 from policies.rules import AddedCost, NetSaving
@@ -51,7 +51,8 @@ class BudgetClause(Clause):
 class AddedCostBudget(BudgetClause):
     """What actions add, summed: each adds its rate over the period, so +$2 a day counts 2 in a budget per day."""
 
-    actions = MOVES
+    actions = COSTS
+    chosen = KEEPS
     examples = (
         Example({"budget": _EXTRA}, {"added_cost_usd_per_day": "10", "use": {"added_cost_usd": {"extra": "40"}}}, None),
         Example(
@@ -118,7 +119,8 @@ class ToolCostBudget(BudgetClause):
 class SpendBudget(BudgetClause):
     """What the account spends in the period; one more day of the action's added cost must still fit."""
 
-    actions = MOVES
+    actions = COSTS
+    chosen = KEEPS
     examples = (
         Example({"budget": _MONTH}, {"use": {"effective_cost_usd": {"month": "41000"}}}, None),
         Example({"budget": _MONTH}, {"use": {"effective_cost_usd": {"month": "42000"}}}, "deny"),
@@ -210,7 +212,8 @@ class MaxAddedCost(Limit):
     """What one action may add."""
 
     key = "limits.max_added_cost"
-    actions = MOVES
+    actions = COSTS
+    chosen = KEEPS
     examples = (
         Example({"otherwise": "ask", "cost": AddedCost(amount=Decimal(2))}, {"added_cost_usd_per_day": "2"}, None),
         Example({"otherwise": "ask", "cost": AddedCost(amount=Decimal(2))}, {"added_cost_usd_per_day": "2.5"}, "ask"),

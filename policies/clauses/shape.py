@@ -4,7 +4,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from policies.clauses.clause import MOVES, Clause, Example, Word, missing
+from policies.clauses.clause import DRAINS, ENDS, MOVES, Clause, Example, Word, missing
 from policies.clauses.money import Limit
 from policies.records import Facts, Verdict
 from policies.rules import RISK_ORDER, Bounds
@@ -175,6 +175,8 @@ class MinInstanceTypes(Clause):
         mix = facts.mix_after
         if mix is None:
             return missing("mix_after")
+        if mix.instance_requirements is not None:
+            return missing("how many instance types: AWS chooses them by attributes")
         count = len(mix.overrides)
         return None if count >= self.count else ("deny", f"{count} instance types, at least {self.count} are wanted")
 
@@ -319,7 +321,8 @@ class MaxReplaced(Limit):
     """Instances that one action replaces."""
 
     key = "limits.max_instances_replaced"
-    actions = frozenset({"change-fleet", "replace-instances"})
+    actions = ENDS
+    chosen = DRAINS
     examples = (
         Example({"otherwise": "deny", "count": 2}, {"instances_replaced": 2}, None),
         Example({"otherwise": "deny", "count": 2}, {"instances_replaced": 3}, "deny"),

@@ -14,6 +14,7 @@ from agent.autonomy import Daemon
 from agent.journal.journal import Journal
 from agent.journal.verify import verify
 from policies.document import Policy, parse_policy, preset
+from tests.forked_accounts import started
 from tools.aws.session import AwsAccount, open_account
 from tools.records import Fleet, utc_text
 from tools.simulation.client import SimulatedAccount
@@ -153,7 +154,7 @@ def _in_service(instance: dict[str, Any]) -> bool:
 @contextmanager
 def open_street(scenario: str = "tour") -> Iterator[Street]:
     with (
-        SimulatedAccount.start(scenario=scenario, stepped=True) as sim,
+        started(scenario=scenario, stepped=True) as sim,
         open_account(
             profile=None,
             region=sim.region,

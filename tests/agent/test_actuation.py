@@ -7,6 +7,7 @@ import pytest
 
 from agent.reflex import Reflex
 from tests.agent.autonomy_house import REFLEX
+from tests.forked_accounts import started
 from tools.errors import Denied, Halted, PolicyError, StalePlan, UsageError
 from tools.records import ChangeFleet, Notice, ReplaceInstances, RestoreCheckpoint
 from tools.recovery.checkpoints import restore_checkpoint
@@ -28,8 +29,8 @@ policies:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[SimulatedAccount]:
-    with SimulatedAccount.start(stepped=True, seed=7) as started:
-        yield started
+    with started(stepped=True, seed=7) as running:
+        yield running
 
 
 @pytest.fixture

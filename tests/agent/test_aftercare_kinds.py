@@ -8,6 +8,7 @@ import pytest
 
 from agent.aftercare import Keeper
 from tests.agent.aftercare_house import ROLLBACK, keep_looking, opened, seen
+from tests.forked_accounts import started
 from tools.records import ChangeFleet
 from tools.simulation.client import SimulatedAccount
 
@@ -24,8 +25,8 @@ policies:
 
 @pytest.fixture(scope="module")
 def laid_out() -> Iterator[SimulatedAccount]:
-    with SimulatedAccount.start(stepped=True, scenario="proving-ground") as started:
-        yield started
+    with started(stepped=True, scenario="proving-ground") as running:
+        yield running
 
 
 @pytest.fixture

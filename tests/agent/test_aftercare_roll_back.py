@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.agent.aftercare_house import FLEET, SIZE, change, opened, reset, stranger
+from tests.forked_accounts import started
 from tools.errors import UsageError
 from tools.fleets.roll_back import roll_back
 from tools.records import ChangeFleet
@@ -13,8 +14,8 @@ from tools.simulation.client import SimulatedAccount
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[SimulatedAccount]:
-    with SimulatedAccount.start(stepped=True, seed=7) as started:
-        yield started
+    with started(stepped=True, seed=7) as running:
+        yield running
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.journal.journal import Journal
-from tools.simulation.client import SimulatedAccount
+from tests.forked_accounts import started
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
@@ -20,7 +20,7 @@ SECONDS = 30
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True) as found:
+    with started(stepped=True) as found:
         yield found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent.events import ApprovalNeeded
 from agent.models.model import Turn
-from tools.simulation.client import SimulatedAccount
+from tests.forked_accounts import started
 
 sys.path.insert(0, str(Path(__file__).parent))
 from session_house import REPORT, call, change, open_house
@@ -23,7 +23,7 @@ LOOK = Turn(text="let me look", tool_calls=(call("describe_fleet", fleet="batch"
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True, seed=7) as running:
+    with started(stepped=True, seed=7) as running:
         yield running
 
 

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
+from tests.forked_accounts import started
 from tools.records import ACTION, ChangeFleet, ReplaceInstances, RequestCheckpoint
 from tools.risk.instances import assess_instances
-from tools.simulation.client import SimulatedAccount
 from tui.config import Settings
 from tui.opening import open_house
 
@@ -26,8 +26,8 @@ MOST = 18
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True, seed=7) as started:
-        yield started
+    with started(stepped=True, seed=7) as running:
+        yield running
 
 
 def pressed(house, account):

@@ -10,8 +10,8 @@ import pytest
 from agent.events import Acted, ApprovalNeeded, Finished, Proposed, ToolRan
 from agent.models.model import Turn
 from agent.session import Limits
+from tests.forked_accounts import started
 from tools.errors import ModelError
-from tools.simulation.client import SimulatedAccount
 
 sys.path.insert(0, str(Path(__file__).parent))
 from session_house import REPORT, call, change, kinds, open_house, said
@@ -21,7 +21,7 @@ LOOK = Turn(text="let me look", tool_calls=(call("list_fleets", matching=None),)
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True, seed=7) as running:
+    with started(stepped=True, seed=7) as running:
         yield running
 
 

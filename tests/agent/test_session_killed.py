@@ -12,7 +12,7 @@ import pytest
 from agent.events import ApprovalNeeded
 from agent.journal.verify import verify
 from agent.models.model import Turn
-from tools.simulation.client import SimulatedAccount
+from tests.forked_accounts import started
 
 sys.path.insert(0, str(Path(__file__).parent))
 from session_house import REPORT, change, open_house
@@ -51,7 +51,7 @@ class Zygote:
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True, seed=7) as running:
+    with started(stepped=True, seed=7) as running:
         yield running
 
 

@@ -72,6 +72,7 @@ def case(number: int) -> tuple[ChangeFleet, Facts]:
         "largest_pool_share_after": 0.3,
         "scale_in_protected": 0,
         "instances_replaced": number % 9,
+        "use": {"instances_replaced": {"1h": 0}},
         "added_cost_usd_per_day": "-1.5",
         "risk_after": "low",
         "audit_verified": True,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.asking import POLICY
+from tests.forked_accounts import started
 from tools.simulation.client import SimulatedAccount
 from tui.cli import main
 
@@ -79,7 +80,7 @@ def alone(home, capsys) -> Run:
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True) as running:
+    with started(stepped=True) as running:
         yield running
 
 

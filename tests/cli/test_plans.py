@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools.simulation.client import SimulatedAccount
+from tests.forked_accounts import started
 
 EVERYTHING = """
 version: 1
@@ -24,7 +24,7 @@ policies:
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(scenario="proving-ground", stepped=True, seed=7) as running:
+    with started(scenario="proving-ground", stepped=True, seed=7) as running:
         yield running
 
 

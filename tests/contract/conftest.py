@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.forked_accounts import started
 from tools.aws.session import AwsAccount, open_account
 from tools.cloud import Receipt
 from tools.fleets.effects import effect_of
@@ -114,7 +115,7 @@ def opened(sim: SimulatedAccount, **more: Any) -> AwsAccount:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with SimulatedAccount.start(stepped=True) as sim, opened(sim, read_seconds=2) as account:
+    with started(stepped=True) as sim, opened(sim, read_seconds=2) as account:
         found = World(sim, account)
         yield found
         for client in found.clients.values():

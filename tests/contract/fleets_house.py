@@ -9,6 +9,7 @@ from agent.actuation import Actuation
 from agent.journal.journal import Journal
 from policies.document import parse_policy
 from tests.contract.conftest import World, opened
+from tests.forked_accounts import started
 from tools.fleets.effects import effect_of
 from tools.records import (
     Action,
@@ -20,7 +21,6 @@ from tools.records import (
     RunInstances,
     Tag,
 )
-from tools.simulation.client import SimulatedAccount
 
 POLICY = parse_policy(
     """
@@ -133,7 +133,7 @@ class Ground(World):
 @contextmanager
 def open_ground() -> Iterator[Ground]:
     with (
-        SimulatedAccount.start(scenario="proving-ground", stepped=True) as sim,
+        started(scenario="proving-ground", stepped=True) as sim,
         opened(sim, read_seconds=1.5) as account,
     ):
         found = Ground(sim, account)

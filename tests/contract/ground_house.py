@@ -10,8 +10,8 @@ from agent.actuation import Actuation
 from agent.journal.journal import Journal
 from policies.document import parse_policy
 from tests.contract.conftest import World, opened
+from tests.forked_accounts import started
 from tools.records import ACTION_TYPES, Action, Fleet, FleetKind, FleetRef, Outcome
-from tools.simulation.client import SimulatedAccount
 
 POLICY = parse_policy(
     f"""
@@ -32,7 +32,7 @@ PERSON = "person:kim"
 @contextmanager
 def open_ground() -> Iterator[World]:
     with (
-        SimulatedAccount.start(scenario="proving-ground", stepped=True) as sim,
+        started(scenario="proving-ground", stepped=True) as sim,
         opened(sim, read_seconds=1) as account,
     ):
         found = World(sim, account)

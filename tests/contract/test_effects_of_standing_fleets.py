@@ -19,6 +19,7 @@ from tools.market.advisor import SpotAdvisor
 from tools.records import (
     ChangeFleet,
     DeleteFleet,
+    InstanceRequirements,
     OperateInstances,
     SetTags,
     Tag,
@@ -209,6 +210,38 @@ def test_an_ec2_fleet_changes_weights_and_types_and_says_what_becomes_of_the_exc
     intent = ground.intent(ChangeFleet(fleet=fleet.ref, desired_capacity=1))
     with pytest.raises(Rejected, match="on-demand allocation strategy"):
         ground.writer.set_fleet(intent, fleet.ref, FleetSettings(mix=other))
+
+
+def test_types_and_their_weights_are_set_back_together_whatever_their_order(ground, actuation):
+    fleet = ground.made(instance_types=("c6i.xlarge", "c5.xlarge"), weights=(2, 1), total_target_capacity=4)
+    action = ChangeFleet(fleet=fleet.ref, instance_types=("c6i.xlarge",))
+    outcome = done(actuation, action)
+    assert (outcome.status, outcome.message) == ("done", "read back as wanted")
+    back = effect_of(action).undo(action, outcome.before, ground.reader.fleet(fleet.ref))
+    assert done(actuation, back).status == "done"
+    weights = {o.instance_type: o.weighted_capacity for o in ground.reader.fleet(fleet.ref).mix.overrides}
+    assert weights == {"c6i.xlarge": 2, "c5.xlarge": 1}
+
+
+def test_a_fleet_that_chooses_types_by_attributes_is_read_so_and_keeps_them(ground, actuation):
+    made = ground.raw("ec2").create_fleet(
+        Type="maintain",
+        LaunchTemplateConfigs=[
+            {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": ground.template_id, "Version": "1"},
+                "Overrides": [{"InstanceRequirements": {"VCpuCount": {"Min": 2}, "MemoryMiB": {"Min": 4096}}}],
+            }
+        ],
+        TargetCapacitySpecification={"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "spot"},
+    )
+    fleet = ground.reader.fleet(ground.ref("ec2-fleet", made["FleetId"]))
+    asked = InstanceRequirements(min_vcpus=2, min_memory_mib=4096)
+    assert (fleet.mix.instance_requirements, fleet.mix.overrides) == (asked, ())
+    for wish in ({"instance_types": ("c5.xlarge",)}, {"instance_requirements": asked.with_(min_vcpus=4)}):
+        with pytest.raises(UsageError, match="attributes"):
+            effect_of(ChangeFleet(fleet=fleet.ref, **wish)).check(ChangeFleet(fleet=fleet.ref, **wish), fleet)
+    assert done(actuation, ChangeFleet(fleet=fleet.ref, desired_capacity=2)).status == "done"
+    assert ground.reader.fleet(fleet.ref).mix == fleet.mix
 
 
 # what the law looks at

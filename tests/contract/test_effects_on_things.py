@@ -9,11 +9,11 @@ from agent.actuation import Actuation
 from agent.journal.journal import Journal
 from policies.document import parse_policy
 from tests.contract.conftest import World, opened
+from tests.forked_accounts import started
 from tools.errors import NotFound, StalePlan, UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.effects.targets import drain_told
 from tools.records import Action, CreateSnapshots, Fleet, FleetRef, Outcome, SetTargets, SetVolumeRetention
-from tools.simulation.client import SimulatedAccount
 
 POLICY = parse_policy(
     """
@@ -32,7 +32,7 @@ policies:
 @pytest.fixture(scope="module")
 def ground() -> Iterator[World]:
     with (
-        SimulatedAccount.start(scenario="proving-ground", stepped=True) as sim,
+        started(scenario="proving-ground", stepped=True) as sim,
         opened(sim, read_seconds=1.5) as account,
     ):
         found = World(sim, account)
@@ -63,7 +63,9 @@ def actuation(ground: World, tmp_path: Path) -> Iterator[Actuation]:
 
 def propose(actuation: Actuation, action: Action) -> str:
     saved = actuation.propose(action, by="agent:test", actor="agent", rationale="of a test")
-    assert saved.decision.verdict == "allow", saved.decision.reasons
+    if saved.decision.verdict == "ask":  # volumes that go with their instance; most of a group drained
+        saved = actuation.answer(saved.proposal.proposal_id, answer="approve", by="person:test")
+    assert saved.status in ("allowed", "approved"), saved.decision.reasons
     return saved.proposal.proposal_id
 
 
@@ -77,8 +79,7 @@ def group(ground: World, name: str = "trainers") -> Fleet:
 
 
 def arn(ground: World) -> str:
-    (found,) = group(ground).target_groups
-    return found
+    return group(ground).target_groups[0]
 
 
 def drain(ground: World, count: int = 1, **more: object) -> SetTargets:
@@ -133,9 +134,6 @@ THINGS = pytest.mark.parametrize(
 )
 
 
-# once, whatever is lost on the way
-
-
 @pytest.mark.accepts("P-25")
 @THINGS
 def test_it_is_sent_once_and_read_back(ground, actuation, make, operation):
@@ -187,8 +185,7 @@ def test_only_those_that_are_registered_are_named_and_who_has_left_is_left_alone
     assert set(outcome.after["registered"].values()) == {"no"}
     (row,) = ground.effects_since(before, "DeregisterTargets")
     assert [i for i in row["ids"] if i.startswith("i-")] == [two.instance_ids[1]]
-    again = do(actuation, two)
-    assert again.status == "already"
+    assert do(actuation, two).status == "already"
     assert len(ground.effects_since(before, "DeregisterTargets")) == 1
 
 
@@ -314,8 +311,7 @@ def test_volumes_are_kept_and_given_up_device_by_device_and_set_back(ground, act
     assert outcome.after == {"delete_on_termination": {"/dev/xvda": False, "/dev/sdf": False}}
     undo = effect_of(action).undo(action, outcome.before, ground.reader.fleet(ref))
     assert (undo.device_names, undo.delete_on_termination) == (("/dev/xvda",), True)
-    assert do(actuation, undo).status == "done"
-    assert do(actuation, undo).status == "already"
+    assert [do(actuation, undo).status for _ in range(2)] == ["done", "already"]
     for device, delete in was.items():
         do(actuation, retention(ground, devices=(device,), delete=delete))
 

@@ -40,6 +40,11 @@ def test_a_move_to_standby_that_keeps_desired_capacity_launches_others(world, ha
     assert {i.instance_id for i in now.instances if i.in_standby} == set(action.instance_ids)
 
 
+def test_for_what_moves_neither_instances_nor_money_no_price_is_read(world):
+    shown = draw_preview(world.reader, world.clock, operate(world, "protect-from-scale-in"), group(world))
+    assert (shown.added_cost_usd_per_day, shown.price_as_of) == (0, None)
+
+
 def test_only_instances_that_still_need_it_are_sent(world, hand):
     action = operate(world, "enter-standby", count=3, lower=True)
     world.raw("autoscaling").enter_standby(

@@ -8,6 +8,7 @@ from tests.contract.conftest import World
 from tests.contract.ground_house import Hand, group, open_ground, open_hand, row_of
 from tests.contract.trainers import NAME, put_back
 from tools.errors import Rejected, UsageError
+from tools.fleets.effects import effect_of
 from tools.records import ChangeFleet, InstanceRequirements
 
 
@@ -115,6 +116,25 @@ def test_weights_are_written_with_their_types_and_a_template_version_by_number(w
     ]
     assert template["LaunchTemplateSpecification"]["Version"] == "1"
     assert group(world).launch_template.version == "1"
+
+
+def test_a_version_that_was_followed_by_name_cannot_be_set_back_and_says_so(world, hand):
+    policy = row_of(world)["MixedInstancesPolicy"]
+    policy["LaunchTemplate"]["LaunchTemplateSpecification"] = {"LaunchTemplateName": "proving", "Version": "$Latest"}
+    world.raw("autoscaling").update_auto_scaling_group(AutoScalingGroupName=NAME, MixedInstancesPolicy=policy)
+    action = ChangeFleet(fleet=group(world).ref, launch_template_version=1)
+    outcome = hand.do(action)
+    assert (outcome.status, outcome.before) == ("done", {"launch_template_version": "$Latest"})
+    with pytest.raises(UsageError, match=r"launch_template_version \$Latest"):
+        effect_of(action).undo(action, outcome.before, group(world))
+
+
+def test_attributes_are_one_setting_and_never_half_done(world):
+    wanted = InstanceRequirements(min_vcpus=2, max_vcpus=8, min_memory_mib=8192)
+    action = ChangeFleet(fleet=group(world).ref, instance_requirements=wanted)
+    want = {"instance_requirements": wanted.model_dump(mode="json")}
+    other = {"instance_requirements": {**want["instance_requirements"], "max_vcpus": 16}}
+    assert effect_of(action).items(want, other) == ()
 
 
 def test_a_group_without_a_launch_template_has_no_version_to_set(world):

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 
 from tests.contract.conftest import World, opened
+from tests.forked_accounts import started
 from tools.aws.signals import TAKEN
 from tools.errors import AccessDenied
-from tools.simulation.client import SimulatedAccount
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
 @pytest.fixture
 def fresh() -> Iterator[World]:
-    with SimulatedAccount.start(stepped=True) as sim, opened(sim) as account:
+    with started(stepped=True) as sim, opened(sim) as account:
         found = World(sim, account)
         yield found
         for client in found.clients.values():

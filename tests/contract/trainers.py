@@ -5,7 +5,7 @@ from tests.contract.ground_house import group, row_of
 from tools.records import CancelInstanceRefresh, OperateInstances, StartInstanceRefresh
 
 NAME = "trainers"
-HORIZON_SECONDS = 301
+HORIZON_SECONDS = 361
 
 
 def put_back(world: World) -> None:

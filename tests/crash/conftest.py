@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.asking import POLICY
+from tests.forked_accounts import started
 from tools.simulation.client import SimulatedAccount
 
 
@@ -61,7 +62,7 @@ class Zygote:
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True, seed=7) as running:
+    with started(stepped=True, seed=7) as running:
         yield running
 
 

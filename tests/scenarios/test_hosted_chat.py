@@ -5,13 +5,13 @@ import json
 import pytest
 
 from tests.agent.models.stub import ModelStub, call, fail, say
-from tools.simulation.client import SimulatedAccount
+from tests.forked_accounts import started
 from tui.cli import main
 
 
 @pytest.fixture(scope="module")
 def account():
-    with SimulatedAccount.start(stepped=True, seed=7) as running:
+    with started(stepped=True, seed=7) as running:
         yield running
 
 

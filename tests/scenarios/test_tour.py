@@ -11,9 +11,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def spotwarden(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def spotwarden(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """more: environment variables"""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SPOTWARDEN_", "AWS_", "OPENAI_"))}
     environment |= {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "PYTHONPATH": str(ROOT)}
+    environment |= more
     command = [sys.executable, "-c", "from tui.cli import run; run()", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
 
@@ -39,6 +41,10 @@ def test_the_tour_prints_its_contract_and_a_verified_audit(tours):
         "propose",
         "approve",
         "settle",
+        "lower",
+        "lowered",
+        "undo",
+        "undone",
         "refuse",
         "interrupt",
         "audit",
@@ -58,7 +64,7 @@ def test_one_seed_gives_one_tour(tours):
 def test_the_tour_changes_refuses_and_recovers_for_real(tours):
     _, tour = tours[0]
     by_step = {s["name"]: s["facts"] for s in tour["steps"]}
-    before, after = by_step["settle"]["pools_before"], by_step["settle"]["pools_after"]
+    before, after = by_step["lowered"]["pools_before"], by_step["lowered"]["pools_after"]
     assert set(after) - set(before), "the fleet runs in a pool that the change opened"
     assert sum(after.values()) == sum(before.values())
     assert by_step["settle"]["strategy"] == "price-capacity-optimized"
@@ -68,6 +74,25 @@ def test_the_tour_changes_refuses_and_recovers_for_real(tours):
     assert all(a["outcome"] == "done" for a in recovered)
     assert by_step["interrupt"]["running_after"] == by_step["interrupt"]["desired_capacity"]
     assert by_step["interrupt"]["notice_to_asked_seconds"] <= 2
+
+
+@pytest.mark.accepts("P-09", "P-14", "P-17")
+def test_each_change_of_the_tour_has_its_diff_its_verdict_and_its_verification(tours):
+    _, tour = tours[0]
+    diversified, lowered, undone = (a for a in tour["actions"] if a["by"] == "tour")
+    assert "+ instance_types: – → g6.xlarge" in diversified["diff"]
+    assert lowered["diff"] == ["~ on_demand_base_capacity: 2 → 1"]
+    assert undone["diff"] == ["~ on_demand_base_capacity: 1 → 2"]
+    assert [a["undoes"] for a in (diversified, lowered, undone)] == [None, None, lowered["proposal_id"]]
+    for change in (diversified, lowered, undone):
+        assert change["proposal_id"].startswith("p-")
+        assert (change["verdict"], change["outcome"]) == ("ask", "done")
+        assert change["verification"]["status"] == "passed"
+        assert change["verification"]["watched_seconds"] == 1200
+        assert set(change["verification"]["checks"]) == {"capacity", "cost", "targets", "interruptions"}
+    refused = next(a for a in tour["actions"] if a["by"] == "policy")
+    assert (refused["verdict"], refused["verification"]) == ("deny", None)
+    assert {s["name"]: s["facts"] for s in tour["steps"]}["undone"]["recorded"] == {"on_demand_base_capacity": 2}
 
 
 @pytest.mark.accepts("DC-04")

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.forked_accounts import started
 from tools.simulation.client import SimulatedAccount
 
 
@@ -61,8 +62,8 @@ class Reach:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[SimulatedAccount]:
-    with SimulatedAccount.start(stepped=True, seed=7) as started:
-        yield started
+    with started(stepped=True, seed=7) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def aws(account: SimulatedAccount) -> Iterator[Reach]:
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Reach]:
     """The scenario with one of everything that may be changed."""
-    with SimulatedAccount.start(scenario="proving-ground", stepped=True, seed=7) as started:
-        reach = Reach(started, {})
+    with started(scenario="proving-ground", stepped=True, seed=7) as running:
+        reach = Reach(running, {})
         yield reach
         reach.close()

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.forked_accounts import started
 from tools.simulation.client import SimulatedAccount
 from tools.simulation.market import Pool, depth
 from tools.simulation.rates import known_types
@@ -45,6 +46,6 @@ def test_types_with_little_spare_capacity_have_high_bands(advisor, account):
 
 
 def test_one_seed_gives_one_file_and_another_seed_another(advisor):
-    with SimulatedAccount.start(stepped=True, seed=7) as same, SimulatedAccount.start(stepped=True, seed=8) as other:
+    with SimulatedAccount.start(stepped=True, seed=7) as same, started(stepped=True, seed=8) as other:
         assert read(same.advisor_url) == advisor
         assert read(other.advisor_url) != advisor

@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
 
+from tests.forked_accounts import started
 from tests.simulation.test_fleets_of_fleets import instant
 from tests.simulation.test_single_instances import RUN, code_of
 from tools.errors import DataError
-from tools.simulation.client import SimulatedAccount
 
 GROUP = "trainers"
 
@@ -255,7 +255,7 @@ def test_copies_of_the_past_end_with_the_lag_that_they_are_for(ground):
 
 
 def test_copies_of_the_past_end_with_their_account():
-    with SimulatedAccount.start(scenario="proving-ground", stepped=True) as account:
+    with started(scenario="proving-ground", stepped=True) as account:
         account.fail("*", "stale", times=0, seconds=300)
         fleet = next(f["fleet_id"] for f in account.state()["fleets"] if f["kind"] == "ec2-fleet")
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}

@@ -7,13 +7,14 @@ import time
 import boto3
 import pytest
 
+from tests.forked_accounts import started
 from tools.errors import DataError
 from tools.simulation.client import SimulatedAccount
 
 
-def tour(seed, *, reads):
+def tour(start, seed, *, reads):
     """What a short, eventful visit leaves behind: state, effects, prices."""
-    with SimulatedAccount.start(stepped=True, seed=seed) as account:
+    with start(stepped=True, seed=seed) as account:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         ec2, asg = (
             boto3.client(name, endpoint_url=account.endpoint_url, region_name="us-east-1", **keys)
@@ -41,15 +42,16 @@ def tour(seed, *, reads):
 
 
 def test_one_seed_gives_one_world_however_often_it_is_read():
-    first, again, other = tour(7, reads=0), tour(7, reads=3), tour(8, reads=0)
+    process = SimulatedAccount.start
+    first, again, other = tour(process, 7, reads=0), tour(started, 7, reads=3), tour(started, 8, reads=0)
     assert first == again
     assert first[0]["fleets"] != other[0]["fleets"]
     assert first[2] != other[2]
 
 
-def visit_with_faults(seed):
+def visit_with_faults(start, seed):
     """What a troubled visit to the proving ground leaves behind."""
-    with SimulatedAccount.start(scenario="proving-ground", stepped=True, seed=seed) as account:
+    with start(scenario="proving-ground", stepped=True, seed=seed) as account:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         asg = boto3.client("autoscaling", endpoint_url=account.endpoint_url, region_name="us-east-1", **keys)
         account.fail("*", "stale", times=0, seconds=60)
@@ -63,7 +65,7 @@ def visit_with_faults(seed):
 
 
 def test_one_seed_gives_one_outcome_of_faults_strangers_and_refreshes():
-    first, again = visit_with_faults(7), visit_with_faults(7)
+    first, again = visit_with_faults(SimulatedAccount.start, 7), visit_with_faults(started, 7)
     assert first == again
     assert first[1]
 
@@ -81,7 +83,7 @@ def test_an_account_can_be_attached_to_and_outlives_the_visitor():
 
 
 def test_bad_requests_to_the_control_are_told():
-    with SimulatedAccount.start(stepped=True) as account:
+    with started(stepped=True) as account:
         with pytest.raises(DataError, match="seconds"):
             account.advance(-5)
         with pytest.raises(DataError, match="no such zone"):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.forked_accounts import started
 from tests.simulation.conftest import Reach
 from tools.errors import SpotError
 from tools.simulation.client import SimulatedAccount
@@ -17,8 +18,8 @@ SIZES = 600
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[SimulatedAccount]:
-    with SimulatedAccount.start(scenario=f"scale:{GROUPS}", stepped=True, seed=7) as started:
-        yield started
+    with started(scenario=f"scale:{GROUPS}", stepped=True, seed=7) as running:
+        yield running
 
 
 def pages(aws: Reach, size: int | None = None, **asked: Any) -> list[list[dict[str, Any]]]:
@@ -63,8 +64,8 @@ def test_it_holds_as_many_groups_as_it_was_asked_for_each_at_its_size(aws: Reach
 
 def test_the_same_seed_lays_out_the_same_account() -> None:
     told = []
-    for _ in range(2):
-        with SimulatedAccount.start(scenario="scale:3", stepped=True, seed=5) as one:
+    for start in (SimulatedAccount.start, started):
+        with start(scenario="scale:3", stepped=True, seed=5) as one:
             told.append(one.state()["fleets"])
     assert told[0] == told[1]
 
@@ -72,7 +73,7 @@ def test_the_same_seed_lays_out_the_same_account() -> None:
 @pytest.mark.parametrize("size", ["0", "x"])
 def test_a_size_that_is_none_is_refused_and_says_what_was_expected(size: str) -> None:
     with pytest.raises(SpotError, match="expected 1 to 20,000"):
-        SimulatedAccount.start(scenario=f"scale:{size}", stepped=True)
+        started(scenario=f"scale:{size}", stepped=True)
 
 
 def test_every_instance_comes_once_whatever_the_page(aws: Reach) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.forked_accounts import started
 from tests.simulation.conftest import Reach
 from tools.errors import DataError
 from tools.simulation.client import SimulatedAccount
@@ -15,8 +16,8 @@ SCORED = {"TargetCapacity": 10, "SingleAvailabilityZone": True, "RegionNames": [
 
 @pytest.fixture
 def account() -> Iterator[SimulatedAccount]:
-    with SimulatedAccount.start(stepped=True, seed=7) as started:
-        yield started
+    with started(stepped=True, seed=7) as running:
+        yield running
 
 
 @pytest.fixture

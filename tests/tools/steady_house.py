@@ -263,8 +263,9 @@ def step_of(fleet, *, signals=(), looks=(), past=(), now=START, rules=RULES, **m
     return next_step(fleet, seen=seen if not more else Seen(**{**vars(seen), **more}), past=past, rules=rules, now=now)
 
 
-def changed(after, before, at, *, ours=True, field="on_demand_base_capacity"):
-    return PastChange(action=ChangeFleet(fleet=REF, **{field: after}), before={field: before}, ours=ours, at=at)
+def changed(after, before, at, *, ours=True, field="on_demand_base_capacity", **more):
+    action = ChangeFleet(fleet=REF, **{field: after})
+    return PastChange(action=action, before={field: before}, ours=ours, at=at, **more)
 
 
 def after_a_fallback(minutes=90, base=3, floor=0, **more):

@@ -51,6 +51,7 @@ def _meaning(error, *, wrote):
         ("ValidationError", 400, Rejected),
         ("PreconditionFailed", 412, Rejected),
         ("VcpuLimitExceeded", 400, Rejected),
+        ("ResourceContention", 500, Rejected),
     ],
 )
 @pytest.mark.parametrize("wrote", [False, True])
@@ -79,12 +80,15 @@ BEFORE_SENDING = [
     boto.EndpointConnectionError(endpoint_url="https://x", error="refused"),
     boto.ConnectTimeoutError(endpoint_url="https://x"),
     boto.ProxyConnectionError(proxy_url="http://p"),
-    boto.SSLError(endpoint_url="https://x", error="bad certificate"),
+    boto.SSLError(
+        endpoint_url="https://x", error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: expired"
+    ),
 ]
 AFTER_SENDING = [
     boto.ReadTimeoutError(endpoint_url="https://x"),
     boto.ConnectionClosedError(endpoint_url="https://x"),
     boto.HTTPClientError(error="?"),
+    boto.SSLError(endpoint_url="https://x", error="[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC] bad record mac"),
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from agent.inventory import ALL_SHOWN, DEAREST, RISKIEST
 from agent.toolbelt import MAX_TEXT_BYTES, text_for_model
+from tests.forked_accounts import started
 from tools.aws.session import AwsAccount, open_account
 from tools.errors import UsageError
 from tools.fleets.describe import list_fleets
@@ -151,7 +152,7 @@ def test_an_unknown_cost_is_told_as_unknown_and_comes_first() -> None:
 @pytest.fixture(scope="module")
 def account() -> Iterator[tuple[SimulatedAccount, AwsAccount]]:
     with (
-        SimulatedAccount.start(stepped=True, seed=7) as sim,
+        started(stepped=True, seed=7) as sim,
         open_account(
             profile=None, region=sim.region, endpoint_url=sim.endpoint_url, clock=sim.clock, credentials=("x", "x")
         ) as aws,

@@ -9,6 +9,7 @@ import pytest
 from agent.models.model import Message
 from agent.models.offline import plan
 from agent.toolbelt import Toolbelt
+from tests.forked_accounts import started
 from tools.aws.session import AwsAccount, open_account
 from tools.cloud import Desk
 from tools.fleets.describe import describe_fleet, list_fleets
@@ -21,7 +22,7 @@ GROUPS, INSTANCES = 60, 300
 @pytest.fixture(scope="module")
 def many() -> Iterator[tuple[SimulatedAccount, AwsAccount]]:
     with (
-        SimulatedAccount.start(scenario=f"scale:{GROUPS}", stepped=True, seed=7) as sim,
+        started(scenario=f"scale:{GROUPS}", stepped=True, seed=7) as sim,
         open_account(
             profile=None, region=sim.region, endpoint_url=sim.endpoint_url, clock=sim.clock, credentials=("x", "x")
         ) as aws,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.forked_accounts import started
 from tools.archive.none import NoArchive
 from tools.aws.session import open_account
 from tools.errors import NoPriceHistory, NotFound, UsageError
@@ -14,13 +15,12 @@ from tools.market.pricebook import read_price_book
 from tools.money.costs import report_costs
 from tools.records import LINUX
 from tools.risk.score import score_risk
-from tools.simulation.client import SimulatedAccount
 from tui.cli import main
 
 
 @pytest.fixture(scope="module")
 def sim():
-    with SimulatedAccount.start(scenario="tour", seed=7, stepped=True) as running:
+    with started(scenario="tour", seed=7, stepped=True) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.forked_accounts import started
 from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.choice.baseline import Baseline
@@ -33,7 +34,6 @@ from tools.records import LINUX, CapacityPool, Exposure, FleetRef, FleetSample, 
 from tools.risk.hazard import chance_within, interruption_within, pool_hazard
 from tools.risk.knowledge import Knowledge
 from tools.risk.outlook import forecast_interruptions
-from tools.simulation.client import SimulatedAccount
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 POOL = CapacityPool(instance_type="g5.xlarge", zone_name="us-east-1a", zone_id="use1-az6")
@@ -212,7 +212,7 @@ def test_spot_above_its_baseline_is_avoided_even_where_the_risk_is_unknown() -> 
 
 @pytest.fixture(scope="module")
 def sim():
-    with SimulatedAccount.start(scenario="tour", seed=7, stepped=True) as running:
+    with started(scenario="tour", seed=7, stepped=True) as running:
         yield running
 
 

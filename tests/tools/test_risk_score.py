@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.errors import UsageError
 from tools.market.advisor_file import BANDS
 from tools.market.pricebook import PriceBook
 from tools.records import (
@@ -27,7 +26,7 @@ from tools.records import (
 )
 from tools.risk.hazard import pool_hazard
 from tools.risk.knowledge import Known
-from tools.risk.rates import ObservedInterruptions, gamma_cdf, gamma_quantile, interruption_rate
+from tools.risk.rates import gamma_cdf, gamma_quantile
 from tools.risk.score import fleet_level, fleet_risk, score_pool
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -107,30 +106,6 @@ def test_a_placement_score_is_told_for_what_it_is_and_ignored_for_fewer_than_thr
     assert "a placement score of three or more types" in few.missing
     elsewhere = score_pool(*B, book(prices(B, "0.35")), [score(2)])
     assert elsewhere.level == "low"
-
-
-def test_own_records_give_a_rate_with_its_interval() -> None:
-    found = score_pool(*A, book(prices(A, "0.35")), observed=ObservedInterruptions(9, 6000))
-    # Gamma(9.5): mean 9.5, 5 % and 95 % quantiles are half of χ²(19): 10.117 and 30.144
-    assert found.interruptions_per_100_hours == pytest.approx(9.5 / 60)
-    assert found.low == pytest.approx(10.117 / 2 / 60, rel=1e-4)
-    assert found.high == pytest.approx(30.144 / 2 / 60, rel=1e-4)
-    assert found.level == "medium"
-    assert "9 in 6,000 instance-hours" in found.evidence[-1].value
-
-
-def test_thin_records_show_their_interval_and_do_not_move_the_level() -> None:
-    found = score_pool(*A, book(prices(A, "0.35")), observed=ObservedInterruptions(0, 10))
-    assert found.level == "low"
-    assert found.high > 10
-    assert "too few hours" in found.evidence[-1].value
-
-
-def test_no_exposure_is_no_rate_and_impossible_counts_are_refused() -> None:
-    assert interruption_rate(ObservedInterruptions(0, 0)) is None
-    for count, hours in ((-1, 10), (1, -1), (1, float("nan"))):
-        with pytest.raises(UsageError):
-            interruption_rate(ObservedInterruptions(count, hours))
 
 
 @settings(max_examples=100, deadline=None)

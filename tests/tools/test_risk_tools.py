@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.forked_accounts import started
 from tools.archive.archive import SqliteArchive
 from tools.aws.session import open_account
 from tools.errors import DataError, NoPriceHistory, NotFound, UsageError
@@ -27,14 +28,13 @@ from tools.risk.forecast import load_forecaster
 from tools.risk.instances import assess_instances
 from tools.risk.outlook import HORIZONS_MINUTES, forecast_interruptions
 from tools.risk.score import score_risk
-from tools.simulation.client import SimulatedAccount
 
 NOWHERE = "http://127.0.0.1:9/spot-advisor-data.json"
 
 
 @pytest.fixture(scope="module")
 def sim():
-    with SimulatedAccount.start(scenario="tour", seed=7, stepped=True) as running:
+    with started(scenario="tour", seed=7, stepped=True) as running:
         yield running
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.forked_accounts import started
 from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.choice.left_out import LeftOut
@@ -16,7 +17,6 @@ from tools.choice.wanted import ARCHITECTURES, Range, Wanted, architecture, pars
 from tools.errors import UsageError
 from tools.market.advisor import SpotAdvisor
 from tools.records import InstanceTypeSpec
-from tools.simulation.client import SimulatedAccount
 
 ZONES = {"us-east-1a": "use1-az6", "us-east-1b": "use1-az1"}
 
@@ -144,7 +144,7 @@ def test_a_zone_that_the_region_has_not_names_those_it_has() -> None:
 
 @pytest.fixture(scope="module")
 def sim():
-    with SimulatedAccount.start(scenario="tour", seed=7, stepped=True) as running:
+    with started(scenario="tour", seed=7, stepped=True) as running:
         yield running
 
 
@@ -249,7 +249,7 @@ def test_windows_has_prices_and_bands_of_its_own(doors) -> None:
 
 def test_an_old_market_without_list_prices_is_scanned_and_every_pool_is_accounted_for(data_dir, tmp_path) -> None:
     prices = data_dir / "prices" / "aws_us-east-1_2015.csv.gz"
-    with SimulatedAccount.start(scenario="tour", stepped=True, prices=prices) as old:
+    with started(scenario="tour", stepped=True, prices=prices) as old:
         opened = open_account(
             profile=None, region=old.region, endpoint_url=old.endpoint_url, clock=old.clock,
             credentials=("AKIASIMULATED0000000", "simulated"),

@@ -67,6 +67,15 @@ def test_a_return_ends_at_the_base_that_stood_before_and_another_persons_base_co
     assert step_of(fleet_of(5, 5, bought=mix(5)), past=[*past, changed(5, 6, at + 60 * M)]).code == "steady"
 
 
+def test_a_step_back_to_spot_that_aftercare_undid_is_tried_again_a_day_later():
+    at = START - 26 * 60 * M
+    undone = changed(5, 4, at + 80 * M, ours=False, undoes_ours=True)
+    past = [changed(5, 2, at), changed(4, 5, at + 60 * M), undone]
+    fleet = fleet_of(5, 5, bought=mix(5))
+    assert step_of(fleet, past=past, now=at + 10 * 60 * M).code == "undone"
+    assert step_of(fleet, past=past).action.on_demand_base_capacity == 4
+
+
 @pytest.mark.accepts("P-10")
 def test_a_step_that_spot_was_refused_to_is_taken_back_at_the_first_refusal_and_not_tried_again_for_hours():
     paper = Paper()

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.forked_accounts import started
 from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.choice.survey import Doors
@@ -14,14 +15,13 @@ from tools.market.advisor import SpotAdvisor
 from tools.market.analyze import analyze_prices
 from tools.market.append_file import append_file
 from tools.records import LINUX, CapacityPool, SpotPrice
-from tools.simulation.client import SimulatedAccount
 
 YEAR = 8760
 
 
 @pytest.fixture(scope="module")
 def sim():
-    with SimulatedAccount.start(scenario="tour", seed=7, stepped=True) as running:
+    with started(scenario="tour", seed=7, stepped=True) as running:
         yield running
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 import botocore.client
 import pytest
 
+from tests.forked_accounts import started
 from tools.archive.archive import SqliteArchive
 from tools.aws.session import open_account
 from tools.choice.opportunities import analyze_spot_opportunities, compare
@@ -15,7 +16,6 @@ from tools.market.analyze import analyze_prices
 from tools.risk.instances import assess_instances
 from tools.risk.outlook import forecast_interruptions
 from tools.risk.score import score_risk
-from tools.simulation.client import SimulatedAccount
 
 DECLARED = {"s3:ListObjectsV2": "s3:ListBucket"}
 TOOLS = (
@@ -25,7 +25,7 @@ TOOLS = (
 
 @pytest.fixture(scope="module")
 def sim():
-    with SimulatedAccount.start(scenario="tour", seed=7, stepped=True) as running:
+    with started(scenario="tour", seed=7, stepped=True) as running:
         yield running
 
 

@@ -11,6 +11,7 @@ Progress and the table go to stderr. The last line of stdout is one JSON object;
 import argparse
 import json
 import os
+import signal
 import sys
 
 from tests.torture.orchestra import Orchestra, Plan
@@ -18,6 +19,7 @@ from tests.torture.orchestra import Orchestra, Plan
 
 def main() -> int:
     given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was written is taken away
     plan = Plan(
         seed=given.seed,
         full=given.full,

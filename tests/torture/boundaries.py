@@ -48,6 +48,7 @@ class Boundaries:
         self._stop = list(stop)
         self._next = 0
         self._lock = threading.Lock()
+        self.writing = False
         self._before: dict[str, Callable[[], None] | None] = {}
 
     def before(self, what: str, happens: Callable[[], None] | None) -> None:
@@ -63,10 +64,16 @@ class Boundaries:
         happens = self._before.pop(what, None)
         if happens:
             happens()
-        if layer != "witness":  # its writer holds a lock that others wait for
+        # a witness's writer holds a lock that others wait for; a write has had its last word: it sleeps before that
+        if layer != "witness" and not self.writing:
             self.sleep(number, what)
         self.strike(number, "before")
         return number
+
+    @property
+    def reached(self) -> int:
+        """How many there were."""
+        return self._next
 
     def sleep(self, number: int, what: str) -> None:
         """Stop here until somebody wakes us, if it is what comes next of where we shall stop."""
@@ -120,8 +127,12 @@ def _watch_aws(boundaries: Boundaries) -> None:
             boundaries.strike(latest[0], "after")
 
     def watched_write(self: Any, *args: Any, **more: Any) -> Any:
-        boundaries.sleep(-1, "write")
-        return write(self, *args, **more)
+        boundaries.sleep(boundaries.reached, "write")
+        boundaries.writing = True
+        try:
+            return write(self, *args, **more)
+        finally:
+            boundaries.writing = False
 
     URLLib3Session.send = watched_send
     Calls.write = watched_write

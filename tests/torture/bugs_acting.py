@@ -4,6 +4,18 @@ from tests.torture.bug import ACTUATION, AUTHORIZE, COMPARING, GROUP, INTENTS, L
 
 ACTING: tuple[Bug, ...] = (
     Bug(
+        "settled-while-it-may-still-leave",
+        "who finds an intent open waits for the send window and the horizon",
+        (
+            (
+                "tools/fleets/effects/effect.py",
+                "        return SEND_WINDOW + self.horizon\n",
+                "        return self.horizon\n",
+            ),
+        ),
+        ("nap/restore-checkpoint/0/16", "edge/change-fleet-asg"),
+    ),
+    Bug(
         "no-drift-check",
         "law 4: drift refuses",
         ((ACTUATION, "if digest_of(now) != proposal.preview.state_fingerprint:", "if False:"),),
@@ -42,7 +54,7 @@ ACTING: tuple[Bug, ...] = (
     Bug(
         "gives-up-at-once",
         "the horizon: AWS may still show an old state",
-        ((ACTUATION, "ends = left.sent_at + effect.horizon", "ends = left.sent_at"),),
+        ((ACTUATION, "ends = left.sent_at + effect.settles_after", "ends = left.sent_at"),),
         (f"flying/{GROUP}/UpdateAutoScalingGroup",),
     ),
     Bug(
@@ -154,19 +166,13 @@ ACTING: tuple[Bug, ...] = (
     Bug(
         "token-by-chance",
         "an API's token is made of the intent",
-        ((ACTUATION, "hashlib.sha256(intent_id.encode()).digest()", "__import__('os').urandom(32)"),),
+        (("agent/intended.py", "hashlib.sha256(intent_id.encode()).digest()", "__import__('os').urandom(32)"),),
         ("law/undisturbed-launch",),
     ),
     Bug(
         "not-read-back",
         "what was done is read back",
-        (
-            (
-                ACTUATION,
-                '            after = effect_of(action).observe(self.reader, intent, action)\n        except CloudError as error:\n            text = f"{told}; reading',
-                '            after = {}\n        except CloudError as error:\n            text = f"{told}; reading',
-            ),
-        ),
+        ((ACTUATION, "after = effect_of(action).observe(self.reader, intent, action)", "after = {}"),),
         ("law/undisturbed",),
     ),
     Bug(

@@ -88,7 +88,8 @@ def fault_cells(
         if times:
             yield f"flying/{name}/{operation}"
     yield f"edge/{name}"
-    yield from (f"nap/{name}/{seconds}" for seconds in NAPS)
+    writes = sum(_is(io, operation) for operation in calls for io in counted)
+    yield from (f"nap/{name}/{nth}/{seconds}" for nth in range(min(writes, TIMES)) for seconds in NAPS)
     yield f"fault/{name}/*/0/stale"
     requests = sum(io["layer"] == "aws" for io in counted)
     for nth in range(0, requests, max(1, requests // EXPIRED)):

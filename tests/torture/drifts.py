@@ -16,8 +16,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.torture.product import OPERATOR, STRANGER, House
-from tools.errors import SpotError
+from tests.torture.product import OPERATOR, OURS, STRANGER, House
+from tools.errors import SpotError, UsageError
 from tools.fleets.find import find_fleet
 from tools.records import ChangeFleet
 
@@ -39,12 +39,13 @@ _BOUND = (
 class Stranger:
     """An actor behind our back, with keys of their own."""
 
-    def __init__(self, endpoint_url: str, dice: random.Random) -> None:
+    def __init__(self, endpoint_url: str, dice: random.Random, wait: Callable[[], None]) -> None:
         session = boto3.Session(*STRANGER, region_name="us-east-1")
         config = Config(proxies={}, retries={"total_max_attempts": 1})
         self.asg = session.client("autoscaling", endpoint_url=endpoint_url, config=config)
         self.ec2 = session.client("ec2", endpoint_url=endpoint_url, config=config)
         self.dice = dice
+        self.wait = wait
 
     def group(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.asg.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
@@ -130,6 +131,11 @@ class Stranger:
             AutoScalingGroupName=name, InstanceIds=[self._one(name)], ShouldDecrementDesiredCapacity=False
         )
 
+    def replaced(self, name: str) -> None:
+        """One leaves, and another one has come in its place."""
+        self.take(name)
+        self.wait()
+
     def end(self, name: str) -> None:
         self.asg.terminate_instance_in_auto_scaling_group(
             InstanceId=self._one(name), ShouldDecrementDesiredCapacity=False
@@ -187,6 +193,7 @@ CHANGES: tuple[Callable[[Stranger, str], None], ...] = (
     Stranger.protect_new,
     Stranger.protect,
     Stranger.take,
+    Stranger.replaced,
     Stranger.end,
     Stranger.standby,
     Stranger.come_back,
@@ -213,16 +220,20 @@ def _place(instance: dict[str, Any]) -> str:
 
 
 def batch(house: House, job: dict[str, Any]) -> None:
-    """So many drifts, told one line each."""
+    """So many drifts, told one line each; what the dice asked for and cannot be is told too."""
     dice = random.Random(job["seed"])
-    stranger = Stranger(job["endpoint_url"], dice)
+    stranger = Stranger(job["endpoint_url"], dice, lambda: _let_time_pass(house, job["endpoint_url"]))
     refs = {name: find_fleet(house.reader, name).ref for name in GROUPS}
-    for number in range(job["count"]):
+    made = 0
+    for number in range(2 * job["count"]):
+        if made == job["count"]:
+            return
         if number % PASS_EVERY == 0:
-            _let_time_pass(house, job["endpoint_url"])
+            stranger.wait()
         try:
             house.boundaries.tell(**_one(house, stranger, dice, refs, number))
-        except SpotError as error:  # the dice asked for what cannot be: no drift was made
+            made += 1
+        except SpotError as error:
             house.boundaries.tell(drift=number, skipped=f"{type(error).__name__}: {error.message}")
 
 
@@ -242,34 +253,33 @@ def _one(house: House, stranger: Stranger, dice: random.Random, refs: dict[str, 
     proposal_id = saved.proposal.proposal_id
     house.actuation.answer(proposal_id, answer="approve", by=OPERATOR)
     drift = dice.choice(IDLE if dice.random() < IDLE_SHARE else CHANGES)
-    between = dice.random() < 0.25 and drift in CHANGES
-    if between:  # after the first look, before the last one
-        house.boundaries.before("Journal.open_intent", lambda: stranger.make(drift, name))
-    else:
+    between = dice.random() < 0.25
+    seen: list[str] = []
+
+    def happens() -> None:
         stranger.make(drift, name)
-    before, now = _effects(house), stranger.truth(name)
+        seen.append(stranger.truth(name))
+
+    if between:  # after the first look, before the last one
+        house.boundaries.before("Journal.open_intent", happens)
+    else:
+        happens()
+    before = _effects(house)
     try:
         status = house.actuation.act(proposal_id, by=OPERATOR).status
     except SpotError as error:
         status = type(error).__name__
+    house.boundaries.before("Journal.open_intent", None)
     done = _effects(house) - before
-    if between:
-        house.boundaries.before("Journal.open_intent", None)
-        if not done:
-            now = stranger.truth(name)
-    return {
-        "drift": number,
-        "what": drift.__name__,
-        "between": between,
-        "moved": shown != now,
-        "effects": done,
-        "status": status,
-    }
+    told = {"drift": number, "what": drift.__name__, "between": between, "status": status}
+    return told | {"moved": bool(seen) and seen[0] != shown, "effects": done}
 
 
 def _wish(fleet: Any, dice: random.Random) -> ChangeFleet:
     """A change that is one."""
     desired = [n for n in range(fleet.min_size, fleet.max_size + 1) if n != fleet.desired_capacity]
+    if fleet.mix is None and not desired:
+        raise UsageError(f"{fleet.name}: its limits leave no other size")
     if fleet.mix is None or (dice.random() < 0.2 and desired):
         return ChangeFleet(fleet=fleet.ref, desired_capacity=dice.choice(desired))
     if dice.random() < 0.5:
@@ -283,11 +293,4 @@ def _effects(house: House) -> int:
     """Of ours, by the account's log."""
     if not house.ground.effects.exists():
         return 0
-    key = f'"access_key": "{job_key()}"'
-    return house.ground.effects.read_text().count(key)
-
-
-def job_key() -> str:
-    from tests.torture.product import OURS
-
-    return OURS[0]
+    return house.ground.effects.read_text().count(f'"access_key": "{OURS[0]}"')

@@ -29,7 +29,7 @@ from tests.torture.boundaries import Boundaries, watch
 from tests.torture.product import OURS, STRANGER, Ground
 from tools.aws.session import AwsAccount, open_account
 
-RUN_SECONDS = 120
+RUN_SECONDS = 300
 """no run takes as long; one that hangs is a finding"""
 
 
@@ -253,6 +253,9 @@ class Image:
             yield scene
             if keep:
                 door.order("hush")
+        except BaseException:
+            keep = False
+            raise
         finally:
             if not keep:
                 door.end()

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from tests.torture import checker, drifts, product
 from tests.torture.cells import targets
 from tests.torture.deeds import DEEDS, Deed, Land
+from tests.torture.disorders import LAG_SECONDS, orders_of
 from tests.torture.image import Base, Ended, Image, Scene
 from tests.torture.laws import FLEET, GROUP, LAWS, asleep
 from tools.errors import SpotError
@@ -26,7 +27,6 @@ _BEFORE = {"act": "draw", "resume": "draw", "lead": "draw", "answer": "propose"}
 _RACES = {"approval": ("resume", "answer"), "daemons": ("lead", "act")}
 """kind → what both run, and what the scene is ready for"""
 _RACED = ("change-fleet-asg", "run-instances", "create-snapshots", "enter-standby", "set-tags-asg")
-LAG_SECONDS = 300
 HORIZON_SECONDS = 300
 BEYOND = HORIZON_SECONDS + LAG_SECONDS + 60
 """after this nothing may be undecided: EC2's five minutes, and as much again for what the account itself lags"""
@@ -186,7 +186,7 @@ class Laboratory:
     def _fault(self, cell: str, name: str, operation: str, nth: str, kind: str) -> Iterator[Result]:
         job = self.job(name)
         with self.image.scene(self.base(name, "act")) as scene:
-            for order in _orders(operation, int(nth), kind, job["action"]["fleet"]):
+            for order in orders_of(operation, int(nth), kind, job["action"]["fleet"]):
                 scene.door.order("fault", **order)
             scene.run("act", job)
             if "stale" in kind:
@@ -201,11 +201,13 @@ class Laboratory:
             scene.advance(seconds)
             scene.run("settle", job)
 
-    def _nap(self, cell: str, name: str, seconds: str) -> Iterator[Result]:
+    def _nap(self, cell: str, name: str, nth: str, seconds: str) -> Iterator[Result]:
         """Asleep between the mark and the socket for so long, and somebody settles what is open meanwhile."""
         job = self.job(name)
         with self.image.scene(self.base(name, "act")) as scene:
-            with asleep(scene, "act", job, "write"):
+            with asleep(scene, "act", job, *["write"] * (int(nth) + 1)) as further:
+                for _ in range(int(nth)):
+                    further()
                 scene.advance(float(seconds))
                 scene.run("resume", job)
             self._resume(scene, name, 1)
@@ -217,7 +219,7 @@ class Laboratory:
         with self.image.scene(self.base(name, "act")) as scene:
             with asleep(scene, "act", job, "write"):
                 scene.advance(59)
-                for order in _orders(self.deeds[name].calls[0], 0, "lost-and-stale", job["action"]["fleet"]):
+                for order in orders_of(self.deeds[name].calls[0], 0, "lost-and-stale", job["action"]["fleet"]):
                     scene.door.order("fault", **order)
             scene.run("settle", job)
             for seconds in (250, 45, 5, 1):
@@ -285,13 +287,12 @@ class Laboratory:
         name = dice.choice(_RACED)
         job = self.job(name)
         with self.image.scene(self.base(name, base)) as scene:
-            racers = [
-                scene.start(
-                    program, job | {"holder": who}, stop=sorted(dice.sample(range(1, 45), dice.choice((1, 2, 3))))
-                )
-                for who in ("first", "second")
-            ]
-            asleep = [pid for pid, _ in racers if scene.stopped(pid)]
+            racers, asleep = [], []
+            for who in ("first", "second"):
+                stops = sorted(dice.sample(range(1, 45), dice.choice((1, 2, 3))))
+                racers.append(scene.start(program, job | {"holder": who}, stop=stops))
+                if scene.stopped(racers[-1][0]):
+                    asleep.append(racers[-1][0])
             while asleep:
                 if dice.random() < 0.4:
                     scene.advance(dice.choice((1, 20, 60, 95, 130, 320)))
@@ -367,40 +368,6 @@ class _Struck:
 
     def __exit__(self, *error: object) -> None:
         self._scene.__exit__(*error)
-
-
-def _orders(operation: str, nth: int, kind: str, fleet: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the account is told to do wrong."""
-
-    def one(kind: str, operation: str = operation, **more: Any) -> dict[str, Any]:
-        return {"operation": operation, "kind": kind, "more": {"skip": nth} | more}
-
-    stale = one("stale", "*", times=0, seconds=LAG_SECONDS, skip=0)
-    stranger = {"change": _strangers_change(fleet)}
-    staged = {
-        "stale": [stale],
-        "lost-and-stale": [stale, one("drop-after-effect")],
-        "unsent-and-stale": [stale, one("drop")],
-        "expired-from": [one("expired-credentials", times=0)],
-        "stranger-before": [one("stranger", when="before", **stranger)],
-        "stranger-after": [one("stranger", when="after", **stranger)],
-        "lost-and-stranger": [one("drop-after-effect"), one("stranger", when="after", **stranger)],
-    }
-    return staged.get(kind) or [one(kind)]
-
-
-def _strangers_change(fleet: dict[str, Any]) -> dict[str, Any]:
-    """Somebody else's, to the fleet that is acted on, or to a group where that does not exist yet."""
-    name = fleet["fleet_id"]
-    match fleet["kind"]:
-        case "ec2-fleet" if name.startswith("fleet-"):
-            return {"fleet": name, "tags": {"owner": "somebody"}}
-        case "spot-fleet":
-            return {"spot_fleet": name, "tags": {"owner": "somebody"}}
-        case "instance" if name.startswith("i-"):
-            return {"instance": name, "tags": {"owner": "somebody"}}
-        case _:
-            return {"group": "trainers", "max": 10}
 
 
 def _went_well(ended: Ended, what: str) -> None:

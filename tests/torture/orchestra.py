@@ -20,7 +20,7 @@ from tests.torture.checker import KINDS
 SCENARIO = "proving-ground"
 PAIRS_OF_ONE = 3
 """second kills a first one, in one cell of the sample"""
-DRIFTS_A_BATCH = 50
+DRIFTS_A_BATCH = 25
 RACES = 60
 Result = dict[str, Any]
 
@@ -95,11 +95,18 @@ class Worker:
         self._out.close()
 
 
+def _broken(cell: str, why: str) -> Result:
+    """What is told of a cell that gave no result."""
+    nothing = {"kills": 0, "effects": 0, "outcomes": {}, "note": "", "runs": []}
+    return {"cell": cell or "start", "violations": [("missed", why)], **nothing}
+
+
 class Crew:
     """Workers of one image, fed with cells."""
 
     def __init__(self, size: int, seed: int, home: Path, planted: str = "") -> None:
-        self.workers = [Worker(seed, home, planted) for _ in range(size)]
+        self._hire = lambda: Worker(seed, home, planted)
+        self.workers = [self._hire() for _ in range(size)]
         self._idle: list[Worker] = []
 
     def run(self, cells: Iterable[str], *, until: float | None = None) -> Iterator[Result]:
@@ -117,11 +124,24 @@ class Crew:
             if not busy:
                 return
             for worker in select.select(busy, [], [])[0]:
-                results, free = worker.hear()
+                try:
+                    results, free = worker.hear()
+                except RuntimeError as error:
+                    busy.remove(worker)
+                    busy += self._replaced(worker)
+                    yield _broken(worker.cell, str(error))
+                    continue
                 yield from results
                 if free:
                     busy.remove(worker)
                     self._idle.append(worker)
+
+    def _replaced(self, worker: Worker) -> list[Worker]:
+        """Somebody else for one that died at work; nobody for one that never began."""
+        self.workers.remove(worker)
+        new = [self._hire()] if worker.cell else []
+        self.workers += new
+        return new
 
     def end(self) -> None:
         for worker in self.workers:
@@ -246,7 +266,7 @@ class Orchestra:
                 self.drifts["skipped"] += len(told["skipped"])
             if time.monotonic() - said > 15:
                 said = time.monotonic()
-                self.say(f"{part}: {done} done, {len(self.troubles)} troubles")
+                self.say(f"{part}: {done} results of {len(cells)} cells, {len(self.troubles)} troubles")
         self.seconds[part] = time.monotonic() - began
         self.say(f"{part}: {done} done in {self.seconds[part]:.0f} s")
 
@@ -267,10 +287,7 @@ class Orchestra:
         if not self.plan.only:
             for kind in sorted(kinds_known() - {d["kind"] for d in counted.values()}):
                 text = f"the action kind {kind} has no deed that can be carried out"
-                trouble = {"cell": f"count/{kind}", "violations": [("missed", text)], "note": "", "runs": []}
-                self.troubles.append(trouble)
-                self.violations["missed"] += 1
-                self._tell_trouble(trouble)
+                self.take(_broken(f"count/{kind}", text))
         self.say(f"{len(counted)} deeds, {len(self.boundaries)} boundaries")
         return dict(sorted(counted.items()))
 
@@ -336,21 +353,20 @@ class Orchestra:
 
     def _not_found(self, bug: Any, why: str) -> bool:
         self.planted[bug.name] = ""
-        text = f"{bug.law}: not found: {why}"
-        trouble = {"cell": f"planted/{bug.name}", "violations": [("missed", text)], "note": "", "runs": []}
-        self.troubles.append(trouble)
-        self._tell_trouble(trouble)
+        self.take(_broken(f"planted/{bug.name}", f"{bug.law}: not found: {why}"))
         return True
 
     # the end
 
     def _table(self) -> None:
-        head = ("", "boundaries", "singles", "pairs", "faults", "kills", "effects", "troubles", "outcomes")
+        head = ("", "boundaries", "singles", "pairs", "faults", "naps", "kills", "effects", "troubles", "outcomes")
         rows = [head]
         for name, t in self.tallies.items():
             faults = t.cells["fault"] + t.cells["flying"]
             told = " ".join(f"{k} {n}" for k, n in t.outcomes.most_common())
-            numbers = (len(t.boundaries), t.cells["single"], t.cells["pair"], faults, t.kills, t.effects, t.troubles)
+            naps = t.cells["nap"] + t.cells["edge"]
+            cells = (t.cells["single"], t.cells["pair"], faults, naps)
+            numbers = (len(t.boundaries), *cells, t.kills, t.effects, t.troubles)
             rows.append((name, *(str(n) if n else "" for n in numbers), told))
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
         for row in rows:

@@ -1,7 +1,7 @@
 """A small house for the screens: real records in memory, and a conversation that says what a test wrote for it."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,8 +18,9 @@ from agent.events import (
     ToolRan,
     ToolStarted,
 )
-from policies.records import Approval, Decision, Mode, Proposal
-from tests.tui import records
+from agent.journal.watches import WatchedChange
+from policies.records import Aftercare, Approval, Decision, Mode, Proposal
+from tests.tui import care_records, records
 from tools.errors import SpotError
 from tools.records import (
     AuditEntry,
@@ -38,6 +39,7 @@ from tools.records import (
     Record,
     Watch,
 )
+from tui.care import FleetChange
 
 ANSWER = """**ml-train** costs $6.15 an hour now. The money is in three places:
 
@@ -182,6 +184,10 @@ class PaperHouse:
     forecast_now: InterruptionForecast = field(default_factory=records.forecast)
     choice_now: OpportunityAnalysis = field(default_factory=records.choice)
     watch_now: Watch = field(default_factory=records.watch)
+    changes_now: tuple[FleetChange, ...] = field(default_factory=care_records.changes)
+    watched_now: tuple[WatchedChange, ...] = ()
+    held_now: str = ""
+    looks_after: int = 0
     saved: list[SavedPaper] = field(default_factory=list)
     entries: tuple[AuditEntry, ...] = field(default_factory=records.audit)
     checked: Checked | None = None
@@ -247,6 +253,24 @@ class PaperHouse:
         place = next(n for n, s in enumerate(self.saved) if s.proposal.proposal_id == proposal_id)
         self.saved[place] = self.saved[place].with_(status="done" if answer == "approve" else "refused")
         return self.saved[place]
+
+    def changes(self, fleet: str) -> tuple[FleetChange, ...]:
+        return self.changes_now
+
+    def undo(self, proposal_id: str) -> SavedPaper:
+        self._meet()
+        undoing = records.proposal(f"U-{proposal_id}").with_(aftercare=Aftercare(undoes=proposal_id))
+        self.saved.insert(0, SavedPaper(proposal=undoing, decision=records.decision()))
+        return self.saved[0]
+
+    def held(self, fleet: str) -> str:
+        return self.held_now
+
+    def look_after(self) -> None:
+        self.looks_after += 1
+
+    def watched(self, named: Collection[str]) -> tuple[WatchedChange, ...]:
+        return tuple(w for w in self.watched_now if w.open or w.status == "escalated" or w.proposal_id in named)
 
     def audit(self, after_seq: int, limit: int) -> tuple[AuditEntry, ...]:
         return tuple(e for e in self.entries if e.seq > after_seq)[:limit]

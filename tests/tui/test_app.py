@@ -247,6 +247,26 @@ async def test_forty_columns_get_a_kind_sentence_and_resizing_heals():
         assert "This terminal is" not in seen(pilot)
 
 
+async def test_behind_the_sentence_no_key_acts_but_the_stop_and_the_way_out():
+    house = busy_house()
+    async with opened(house) as pilot:
+        await pilot.press("2")
+        await until_seen(pilot, "ml-train")
+        await pilot.resize_terminal(40, 20)
+        await until_seen(pilot, "make it larger")
+        await pilot.press("enter", "3", "question_mark", *"yes")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, FleetsScreen)
+        await pilot.press("f8")
+        await until_seen(pilot, "STOP ALL CHANGES?")
+        await pilot.press("y")
+        await until(pilot, lambda: house.stopped)
+        await pilot.resize_terminal(100, 30)
+        await until_seen(pilot, "ml-train")
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
+
+
 async def test_no_color_draws_only_greys(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     async with opened(busy_house()) as pilot:

@@ -12,6 +12,9 @@ from tui.screens.approval import ApprovalCard
 
 pytestmark = [pytest.mark.accepts("P-19"), pytest.mark.accepts("P-28")]
 
+NEVER = 3600.0
+"""seconds of quiet, where a test says itself when it is over"""
+
 
 async def card_up(pilot, *, quiet: bool = True) -> ApprovalCard:
     await pilot.press("3")
@@ -45,7 +48,7 @@ async def test_the_card_shows_what_must_be_weighed():
             "changing a purchase mix replaces running instances",
             "by agent:offline planner",
             "the proposer's words, not checked",
-            f"proposal {card.proposal.digest[:12]}  state {card.proposal.preview.state_fingerprint[:12]}",
+            f"proposal {card.proposal.digest[:12]} state {card.proposal.preview.state_fingerprint[:12]}",
         ):
             assert words in page, words
 
@@ -93,25 +96,26 @@ async def test_escape_leaves_it_pending():
 @pytest.mark.parametrize("typed", ["y", "n", "yes", "approve y"])
 async def test_keys_typed_ahead_answer_nothing(typed):
     house = busy_house()
-    async with opened(house, quiet=1.0) as pilot:
+    async with opened(house, quiet=NEVER) as pilot:
         card = await card_up(pilot, quiet=False)
         await pilot.press(*typed, "enter", "escape")
         assert not card.armed
         assert pilot.app.screen is card
         assert not house.answers
-        await until(pilot, lambda: card.armed)
+        card._arm()
         await pilot.press("n")
         await until(pilot, lambda: house.answers)
         assert house.answers == [("P-7K2", "deny", "minji")]
 
 
 async def test_typing_on_keeps_the_card_deaf():
-    async with opened(busy_house(), quiet=1.0) as pilot:
+    async with opened(busy_house(), quiet=NEVER) as pilot:
         card = await card_up(pilot, quiet=False)
         for _ in range(4):
-            await pilot.pause(0.4)
+            waiting = card._timer
             await pilot.press("y")
             assert pilot.app.screen is card
+            assert card._timer is not waiting, "the quiet time begins anew"
 
 
 async def test_d_shows_every_instance_and_w_every_clause():
@@ -128,14 +132,15 @@ async def test_d_shows_every_instance_and_w_every_clause():
 
 async def test_replacing_much_of_a_fleet_wants_its_name():
     house = house_with(records.proposal(replaced=5))
-    async with opened(house, quiet=1.0) as pilot:
-        card = await card_up(pilot)
+    async with opened(house, quiet=NEVER) as pilot:
+        card = await card_up(pilot, quiet=False)
+        card._arm()
         await pilot.press("y", *"ml-trai", "enter")
         await until_seen(pilot, "not the fleet's name")
         assert pilot.app.screen is card
         await pilot.press("n", "y", "y")
         assert not house.answers, "keys in one breath with the name approve nothing"
-        await until(pilot, lambda: card.armed)
+        card._arm()
         await pilot.press("y")
         await until(pilot, lambda: house.answers)
         assert house.answers == [("P-7K2", "approve", "minji")]

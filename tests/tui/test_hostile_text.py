@@ -152,7 +152,9 @@ async def test_notices_and_outcomes_are_harmless():
         for text in HOSTILE:
             app.tell_trouble(Trouble(text, text))
             app.tell(text)
-            await app.screen.query_one("#talk").mount(NoticeLine("FAILED", text, text), OutcomeLine("unknown", text))
+            await app.screen.query_one("#talk").mount(
+                NoticeLine("FAILED", text, text), OutcomeLine(outcome("unknown", text))
+            )
         await until(pilot, lambda: len(app.screen.query("Toast")) == 2 * len(HOSTILE))
         await pilot.pause()
         clean(pilot)
@@ -168,4 +170,4 @@ async def test_an_error_that_quotes_a_hostile_name_is_harmless():
 
 
 def test_an_outcome_word_is_first_so_that_it_reads_without_colour():
-    assert str(OutcomeLine(outcome("unknown", "x").status, "it may have happened").render()).startswith("UNKNOWN")
+    assert str(OutcomeLine(outcome("unknown", "it may have happened")).render()).startswith("UNKNOWN")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.forked_accounts import started
 from tests.tui.driving import ask, opened, seen, until, until_seen
-from tools.simulation.client import SimulatedAccount
 from tui.config import Settings
 from tui.opening import open_house
 from tui.screens.approval import ApprovalCard
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.accepts("DC-03"), pytest.mark.accepts("P-28")]
 
 @pytest.fixture
 def account():
-    with SimulatedAccount.start(scenario="tour", seed=7, speed=20.0) as account:
+    with started(scenario="tour", seed=7, speed=20.0) as account:
         yield account
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.tui.driving import ask, opened, until, until_seen
+from tests.tui.driving import ask, opened, seen, until, until_seen
 from tools.simulation.client import SimulatedAccount
 from tui.config import Settings
 from tui.opening import House, open_house
@@ -23,8 +23,8 @@ from tui.screens.approval import ApprovalCard
 SIZES = ((120, 40), (80, 24))
 
 
-async def walk(house: House, size: tuple[int, int], out: Path) -> None:
-    """Ask, be asked, look at the fleets and the log; one picture each."""
+async def walk(house: House, account: SimulatedAccount, size: tuple[int, int], out: Path) -> None:
+    """Ask, be asked, see it verified, look at the fleets, set it back, look at the log; one picture each."""
     suffix = f"{size[0]}x{size[1]}"
 
     def picture(pilot: Pilot[Any], name: str) -> None:
@@ -41,6 +41,11 @@ async def walk(house: House, size: tuple[int, int], out: Path) -> None:
         await pilot.press("y")
         await until(pilot, lambda: not isinstance(pilot.app.screen, ApprovalCard))
         await until(pilot, lambda: not chat.running)
+        account.advance(300)
+        await looked(pilot, "WATCHING  5 of 20 min")
+        account.advance(900)
+        await looked(pilot, "VERIFIED")
+        picture(pilot, "verified")
         await pilot.press("2")
         await until_seen(pilot, "web-canary")
         await pilot.press("down", "down", "enter")
@@ -49,9 +54,25 @@ async def walk(house: House, size: tuple[int, int], out: Path) -> None:
         await pilot.press("f")
         await until_seen(pilot, "chance that an instance is interrupted")
         picture(pilot, "risk")
-        await pilot.press("escape", "4")
+        await pilot.press("h")
+        await until_seen(pilot, "draws up what sets it back")
+        picture(pilot, "changes")
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ApprovalCard) and pilot.app.screen.armed)
+        picture(pilot, "undo")
+        await pilot.press("escape", "escape", "4")
         await until_seen(pilot, "VERIFIED")
         picture(pilot, "audit")
+
+
+async def looked(pilot: Pilot[Any], words: str) -> None:
+    """Poll as the app does, until something is seen."""
+
+    def seen_now() -> bool:
+        pilot.app.look()  # type: ignore[attr-defined]
+        return words in seen(pilot)
+
+    await until(pilot, seen_now)
 
 
 def save(svg: str, path: Path) -> None:
@@ -74,7 +95,7 @@ def main() -> None:
             settings = Settings(db=Path(folder) / "demo.db", state_dir=Path(folder), actor="you")
             with open_house(settings, account) as house:
                 house.warm()
-                asyncio.run(walk(house, size, out))
+                asyncio.run(walk(house, account, size, out))
 
 
 if __name__ == "__main__":

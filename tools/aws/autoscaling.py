@@ -1,11 +1,10 @@
 """Auto Scaling groups: read as fleets, and the one request that changes a group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
-from pydantic import ValidationError
-
 from tools.aws import ec2
+from tools.aws.attributes import CHOICES, requirements_of
 from tools.aws.calls import Calls
 from tools.cloud import FleetSettings
 from tools.errors import DataError, NotFound, Rejected
@@ -126,7 +125,7 @@ def read_mix(row: dict[str, Any]) -> PurchaseMix | None:
         return None
     name, distribution = row["AutoScalingGroupName"], policy.get("InstancesDistribution") or {}
     overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or ()
-    requirements = _requirements(name, overrides)
+    requirements = requirements_of(name, overrides)
     spot = distribution.get("SpotAllocationStrategy") or "lowest-price"
     on_demand = distribution.get("OnDemandAllocationStrategy") or ("lowest-price" if requirements else "prioritized")
     for said, known in ((spot, SpotAllocationStrategy), (on_demand, OnDemandAllocationStrategy)):
@@ -144,36 +143,6 @@ def read_mix(row: dict[str, Any]) -> PurchaseMix | None:
         instance_requirements=requirements,
         on_demand_allocation_strategy=on_demand,
     )
-
-
-def _requirements(name: str, overrides: Iterable[Mapping[str, Any]]) -> InstanceRequirements | None:
-    """Of the first override that chooses by attributes; None = they all name types.
-
-    Raises  DataError: AWS's answer holds what is not known here
-    """
-    asked = next((o["InstanceRequirements"] for o in overrides if o.get("InstanceRequirements")), None)
-    if asked is None:
-        return None
-    vcpus, memory = asked.get("VCpuCount") or {}, asked.get("MemoryMiB") or {}
-    try:
-        return InstanceRequirements(
-            min_vcpus=vcpus.get("Min") or 0,
-            max_vcpus=vcpus.get("Max"),
-            min_memory_mib=memory.get("Min") or 0,
-            max_memory_mib=memory.get("Max"),
-            **{field: tuple(asked.get(member) or ()) for field, member in _CHOICES.items()},
-        )
-    except ValidationError as error:
-        told = "; ".join(f"{e['loc']}: {e['msg']}" for e in error.errors()[:3])
-        raise DataError(f"{name}: InstanceRequirements hold what is not known here: {told}") from None
-
-
-_CHOICES = {
-    "allowed_instance_types": "AllowedInstanceTypes",
-    "excluded_instance_types": "ExcludedInstanceTypes",
-    "cpu_manufacturers": "CpuManufacturers",
-    "instance_generations": "InstanceGenerations",
-}
 
 
 def _given(value: int | None, default: int) -> int:
@@ -324,7 +293,7 @@ def _one_template(override: dict[str, Any]) -> dict[str, Any]:
 def _by_attributes(name: str, now: list[dict[str, Any]], wanted: InstanceRequirements) -> list[dict[str, Any]]:
     """One override with the attributes wanted; what else it asks for, such as local disks, it keeps asking for."""
     by_attributes = [o for o in now if o.get("InstanceRequirements")]
-    if now == by_attributes and _requirements(name, now) == wanted:
+    if now == by_attributes and requirements_of(name, now) == wanted:
         return now
     if len(by_attributes) > 1:
         raise Rejected(
@@ -333,10 +302,10 @@ def _by_attributes(name: str, now: list[dict[str, Any]], wanted: InstanceRequire
             hint="change them where they were made",
         )
     first = by_attributes[0] if by_attributes else {}
-    asked = {k: v for k, v in (first.get("InstanceRequirements") or {}).items() if k not in _CHOICES.values()}
+    asked = {k: v for k, v in (first.get("InstanceRequirements") or {}).items() if k not in CHOICES.values()}
     asked["VCpuCount"] = _range(wanted.min_vcpus, wanted.max_vcpus)
     asked["MemoryMiB"] = _range(wanted.min_memory_mib, wanted.max_memory_mib)
-    asked |= {member: list(getattr(wanted, field)) for field, member in _CHOICES.items() if getattr(wanted, field)}
+    asked |= {member: list(getattr(wanted, field)) for field, member in CHOICES.items() if getattr(wanted, field)}
     return [{**first, "InstanceRequirements": asked}]
 
 

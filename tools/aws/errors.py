@@ -51,6 +51,8 @@ _CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+_BUSY = {"ResourceContention", "ResourceContentionFault"}
+"""Auto Scaling still works on an earlier change, and says so with status 500: it did not begin ours"""
 _DENIED = {
     "403",
     "AccessDenied",
@@ -76,9 +78,15 @@ _ABSENT = {
     "ResourceNotFoundException",
     "TargetGroupNotFound",
 }
-_IAM_PREFIX = {"pricing": "pricing", "savingsplans": "savingsplans"}
 
 LOG_IN = "log in again (aws sso login, aws login), or name a profile that works: --profile NAME"
+_KINDS: tuple[tuple[set[str], type[CloudError], str], ...] = (
+    (_THROTTLED, Throttled, "too many calls in this account and region: wait a minute and ask again"),
+    (_CREDENTIALS, CredentialsInvalid, LOG_IN),
+    (_DENIED, AccessDenied, "the identity lacks {call}; `spotwarden doctor --iam` prints what is needed"),
+    (_BUSY, Rejected, "an earlier change of it is still on its way: ask again in a minute"),
+    (_DRY, InsufficientCapacity, "add pools in other zones, or raise on-demand base capacity"),
+)
 _NO_CREDENTIALS = "run `aws configure` or `aws sso login`, name a profile with --profile, or try `spotwarden demo`"
 _NO_NETWORK = "check the network, the proxy and the region, then ask again; nothing was changed"
 _UNKNOWN_HINT = "it is not sent again: the fleet will be read, and tells whether it happened"
@@ -97,7 +105,6 @@ _NEVER_SENT = (
     boto.EndpointConnectionError,
     boto.InvalidRegionError,
     boto.ProxyConnectionError,
-    boto.SSLError,
 )
 _SETTINGS = (
     boto.ConfigNotFound,
@@ -124,7 +131,10 @@ def meaning(error: Exception, *, service: str, operation: str, wrote: bool, regi
         (_MISSING, CredentialsInvalid(f"{call}: no AWS credentials were found", hint=_NO_CREDENTIALS)),
         (_STALE, CredentialsInvalid(f"{call}: AWS credentials could not be had: {text}", hint=LOG_IN)),
         (_SETTINGS, UsageError(f"{call}: {text}", hint="see ~/.aws/config, --profile and --region")),
-        (_NEVER_SENT, Unreachable(f"{call}: no connection: {text}", hint=region_hint or _NO_NETWORK)),
+        (
+            _never_sent(text, wrote=wrote),
+            Unreachable(f"{call}: no connection: {text}", hint=region_hint or _NO_NETWORK),
+        ),
         ((boto.ParamValidationError,), Rejected(f"{call}: not sent, a parameter is malformed: {text}")),
     ]
     if wrote:
@@ -132,6 +142,12 @@ def meaning(error: Exception, *, service: str, operation: str, wrote: bool, regi
     else:
         otherwise = Unreachable(f"{call}: no whole answer: {text}", hint=_NO_NETWORK)
     return next((trouble for kinds, trouble in known if isinstance(error, kinds)), otherwise)
+
+
+def _never_sent(text: str, *, wrote: bool) -> tuple[type[Exception], ...]:
+    """TLS may also break after the request left, while its answer is read: only a certificate is looked at before."""
+    before = not wrote or "certificate verify failed" in text.lower()
+    return (*_NEVER_SENT, boto.SSLError) if before else _NEVER_SENT
 
 
 def _answered(error: boto.ClientError, *, call: str, wrote: bool) -> SpotError:
@@ -156,14 +172,9 @@ def _answered(error: boto.ClientError, *, call: str, wrote: bool) -> SpotError:
 
 
 def _kind(code: str, said: str, call: str) -> tuple[type[CloudError] | None, str]:
-    if code in _THROTTLED:
-        return Throttled, "too many calls in this account and region: wait a minute and ask again"
-    if code in _CREDENTIALS:
-        return CredentialsInvalid, LOG_IN
-    if code in _DENIED:
-        return AccessDenied, f"the identity lacks {call}; `spotwarden doctor --iam` prints what is needed"
-    if code in _DRY:
-        return InsufficientCapacity, "add pools in other zones, or raise on-demand base capacity"
+    for codes, kind, hint in _KINDS:
+        if code in codes:
+            return kind, hint.format(call=call)
     if code in _ABSENT or code.endswith((".NotFound", "NotFoundException")) or _says_absent(code, said):
         return NotFound, ""
     return None, ""

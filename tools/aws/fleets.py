@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from tools.aws import ec2
+from tools.aws.attributes import requirements_of
 from tools.aws.calls import Calls
 from tools.cloud import FleetSettings
 from tools.errors import DataError, NotFound, Rejected
@@ -161,6 +162,7 @@ def mix_of(row: dict[str, Any]) -> PurchaseMix:
         spot_allocation_strategy=strategy,
         on_demand_allocation_strategy=_on_demand_strategy(row),
         overrides=_overrides_by_type(row),
+        instance_requirements=requirements_of(row["FleetId"], _raw_overrides(row)),
     )
 
 

@@ -26,6 +26,8 @@ class PastChange(Record):
     """the fields that it names, as they were"""
     ours: bool
     """suggested by the daemon's rules, and by nobody else"""
+    undoes_ours: bool = False
+    """set one of ours back because it did harm: then what a fallback raised is ours to give back all the same"""
     at: UtcTime
 
 
@@ -54,11 +56,15 @@ class Raised:
 
 
 def base_moves(past: Sequence[PastChange]) -> tuple[BaseMove, ...]:
-    """Oldest first. Only the fallback and the return of tools.fleets.fallback move the base in the daemon's name."""
+    """Oldest first. Only the fallback and the return of tools.fleets.fallback move the base in the daemon's name, and
+    aftercare, which sets such a move back.
+    """
     moves = [
         BaseMove(c.before[BASE], c.action.on_demand_base_capacity, c.at)
         for c in sorted(past, key=lambda c: c.at)
-        if c.ours and c.action.on_demand_base_capacity is not None and isinstance(c.before.get(BASE), int)
+        if (c.ours or c.undoes_ours)
+        and c.action.on_demand_base_capacity is not None
+        and isinstance(c.before.get(BASE), int)
     ]
     return tuple(m for m in moves if m.before != m.after)
 

@@ -9,9 +9,10 @@ from tools.errors import UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.launches import Bought, spot_pools
 from tools.fleets.owners import ownership_warnings
-from tools.fleets.prices import AccountPrices, read_account_prices, types_named
+from tools.fleets.prices import AccountPrices, fleet_types, read_account_prices, types_named
+from tools.market.pricebook import read_price_book
 from tools.money.hourly import EffectiveChange, bought
-from tools.records import Action, Fleet, HourlyCost, Preview, RiskLevel
+from tools.records import Action, Fleet, HourlyCost, Preview, ReplaceInstances, RiskLevel
 from tools.risk.score import fleet_level
 
 SOURCE = "computed from the fleet as read, EC2's rules and the price book"
@@ -24,10 +25,14 @@ def draw_preview(reader: CloudReader, clock: Clock, action: Action, fleet: Fleet
     effect.check(action, fleet)
     effect.check_now(reader, action, fleet)
     check_offered(reader, action, fleet)
-    if not effect.moves:
+    if not effect.priced(action):
         return _of_things(action, fleet, now=clock.now())
-    others = tuple(f for f in reader.fleets() if f.ref != fleet.ref)
-    prices = read_account_prices(reader, clock, (*others, fleet), more_types=types_named(action))
+    if isinstance(action, ReplaceInstances) and not fleet.on_demand:
+        # only spot moves, which no commitment pays for: the account's other fleets say nothing, and a notice is urgent
+        prices = AccountPrices(read_price_book(reader, clock, fleet_types(fleet)), (), (fleet,))
+    else:
+        others = tuple(f for f in reader.fleets() if f.ref != fleet.ref)
+        prices = read_account_prices(reader, clock, (*others, fleet), more_types=types_named(action))
     return preview(action, fleet, prices=prices, now=clock.now())
 
 

@@ -53,7 +53,7 @@ def read_account_prices(
     reader: CloudReader, clock: Clock, fleets: tuple[Fleet, ...], *, more_types: Iterable[str] = ()
 ) -> AccountPrices:
     """Prices of every type that the fleets run or may launch, and `more_types`. Raises CloudError kinds."""
-    types = {t for f in fleets for t in (*f.instance_types, *(i.instance_type for i in f.instances))}
+    types = {t for f in fleets for t in fleet_types(f)}
     book = read_price_book(reader, clock, sorted(types | set(more_types)))
     plans: tuple[SavingsPlan, ...] | None
     try:
@@ -61,6 +61,11 @@ def read_account_prices(
     except AccessDenied:
         plans = None
     return AccountPrices(book, plans, fleets)
+
+
+def fleet_types(fleet: Fleet) -> list[str]:
+    """What it runs or may launch, each once."""
+    return sorted({*fleet.instance_types, *(i.instance_type for i in fleet.instances)})
 
 
 def types_named(action: Action) -> tuple[str, ...]:

@@ -150,6 +150,8 @@ class CreateFleet(FleetAction):
     def _fits(self) -> "CreateFleet":
         if self.on_demand_target_capacity > self.total_target_capacity:
             raise ValueError("on_demand_target_capacity is above total_target_capacity")
+        if len(set(self.instance_types)) < len(self.instance_types) or len(set(self.subnet_ids)) < len(self.subnet_ids):
+            raise ValueError("instance_types or subnet_ids names one twice")
         if self.weights is not None and len(self.weights) != len(self.instance_types):
             raise ValueError("weights: one for each of instance_types, in its order")
         return self

@@ -1,60 +1,11 @@
-"""An interruption rate from counts, with its interval: Jeffreys' Gamma(½) prior, nothing else assumed."""
+"""Quantiles of the Gamma distribution, which a rate's interval is made of; and when enough was seen to judge by."""
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-
-from tools.errors import UsageError
 
 ENOUGH_HOURS = 200.0
 ENOUGH_INTERRUPTIONS = 3
-_PRIOR = 0.5
 _ITERATIONS = 500
-
-
-@dataclass(frozen=True)
-class ObservedInterruptions:
-    """What was seen of one pool: interruptions that EC2 began, and instance-hours on spot."""
-
-    interruptions: int
-    instance_hours: float
-
-
-@dataclass(frozen=True)
-class RateInterval:
-    """Expected interruptions per 100 instance-hours and their 90 % interval.
-
-    trusted  enough was seen to judge by; the interval holds either way
-    """
-
-    interruptions: int
-    instance_hours: float
-    per_100_hours: float
-    low: float
-    high: float
-    trusted: bool
-
-
-def interruption_rate(observed: ObservedInterruptions) -> RateInterval | None:
-    """Posterior mean and the 5 % and 95 % quantiles of the rate; None without exposure.
-
-    Raises  UsageError: counts that cannot be
-    """
-    count, hours = observed.interruptions, observed.instance_hours
-    if count < 0 or not math.isfinite(hours) or hours < 0:
-        raise UsageError(f"{count} interruptions in {hours} instance-hours cannot be")
-    if hours == 0:
-        return None
-    shape = count + _PRIOR
-    scale = 100 / hours
-    return RateInterval(
-        interruptions=count,
-        instance_hours=hours,
-        per_100_hours=shape * scale,
-        low=gamma_quantile(shape, 0.05) * scale,
-        high=gamma_quantile(shape, 0.95) * scale,
-        trusted=hours >= ENOUGH_HOURS or count >= ENOUGH_INTERRUPTIONS,
-    )
 
 
 @lru_cache(maxsize=4096)

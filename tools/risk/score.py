@@ -31,7 +31,6 @@ from tools.records import (
 )
 from tools.risk.hazard import BAND_FACT, is_own
 from tools.risk.knowledge import RISK_IAM, Known, read_knowledge
-from tools.risk.rates import ObservedInterruptions, RateInterval, interruption_rate
 from tools.tool import tool
 
 PRICE_NEAR_ON_DEMAND = 0.9
@@ -105,14 +104,12 @@ def score_pool(
     zone: str,
     book: PriceBook,
     placement: Sequence[PlacementScore] = (),
-    observed: ObservedInterruptions | None = None,
     known: Known | None = None,
 ) -> RiskScore:
     """One pool with its evidence: the level of its hardest sign, raised when two press; `unknown` without any.
 
-    zone      name or id
-    observed  own EC2-initiated interruptions and instance-hours of this pool, where no `known` has its hazard
-    known     its Advisor band, hazard and the signals of the last day
+    zone   name or id
+    known  its Advisor band, hazard and the signals of the last day
     """
     prices = book.pool(instance_type, zone)
     pool = prices.pool if prices else CapacityPool(instance_type=instance_type, zone_name=zone)
@@ -121,7 +118,7 @@ def score_pool(
     signs += scored or ()
     if scored is None:
         missing.append("a placement score of three or more types")
-    more, rate, unknown = _known_signs(known, book) if known else _observed_signs(observed, book)
+    more, rate, unknown = _known_signs(known, book) if known else ((), None, _UNKNOWN)
     signs += more
     return RiskScore(
         pool=pool,
@@ -142,15 +139,7 @@ def _level(signs: Sequence[Sign]) -> RiskLevel:
 
 _Rate = tuple[float, float, float]
 """low, mean, high: interruptions per 100 instance-hours"""
-
-
-def _observed_signs(
-    observed: ObservedInterruptions | None, book: PriceBook
-) -> tuple[tuple[Sign, ...], _Rate | None, tuple[str, ...]]:
-    rate = interruption_rate(observed) if observed else None
-    if rate is None:
-        return (), None, ("own interruption records of this pool", "Spot Advisor band")
-    return (_rate_sign(rate, book.as_of),), (rate.low, rate.per_100_hours, rate.high), ()
+_UNKNOWN = ("own interruption records of this pool", "Spot Advisor band")
 
 
 def _known_signs(known: Known, book: PriceBook) -> tuple[tuple[Sign, ...], _Rate | None, tuple[str, ...]]:
@@ -258,15 +247,6 @@ def _placement_sign(pool: CapacityPool, placement: Sequence[PlacementScore]) -> 
     value = f"{score.score} of 10 for {score.target_capacity} now (chance of a launch, not interruption risk)"
     evidence = Evidence(fact="placement score", value=value, source=score.source, as_of=score.as_of)
     return (Sign(int(score.score <= SCARCE_PLACEMENT), evidence),)
-
-
-def _rate_sign(rate: RateInterval, as_of: datetime | None) -> Sign:
-    pressure = _grade(rate.per_100_hours, SOME_RISK_PER_100_H, MUCH_RISK_PER_100_H) if rate.trusted else 0
-    value = (
-        f"{rate.interruptions} in {rate.instance_hours:,.0f} instance-hours: {rate.per_100_hours:.2f} per 100 h "
-        f"(90 %: {rate.low:.2f}–{rate.high:.2f}){'' if rate.trusted else '; too few hours to judge by'}"
-    )
-    return Sign(pressure, Evidence(fact="own interruptions", value=value, source="interruption records", as_of=as_of))
 
 
 @tool(

@@ -46,7 +46,7 @@ def _run(given: argparse.Namespace) -> int:
     os.environ.pop("MOTO_ACCOUNT_ID", None)
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     from tools.simulation.building import build
-    from tools.simulation.server import keep_time, listen
+    from tools.simulation.server import introduce, keep_time, listen
 
     account = build(
         scenario=given.scenario,
@@ -60,18 +60,7 @@ def _run(given: argparse.Namespace) -> int:
     except SystemExit:
         raise DataError(f"port {given.port}: cannot be bound on 127.0.0.1", hint="leave --port out") from None
     world = account.world
-    url = f"http://127.0.0.1:{server.server_port}"
-    line = {
-        "endpoint_url": url,
-        "region": world.region,
-        "account_id": "123456789012",
-        "queue_url": f"{url}/123456789012/{account.laid.queue_name}",
-        "scenario": world.scenario,
-        "seed": world.seed,
-        "prices": world.market.source,
-        "pid": os.getpid(),
-    }
-    account.control.ready = line
+    line = introduce(account, server.server_port)
     if not given.stepped:
         keep_time(world)
     print(json.dumps({**line, "now": utc_text(world.clock.now()), "stepped": given.stepped}), flush=True)

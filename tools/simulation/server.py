@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import re
 import socket
 import threading
@@ -369,6 +370,23 @@ class _Quiet(WSGIRequestHandler):
 def listen(account: Account, port: int) -> BaseWSGIServer:
     """Bound to loopback only; port 0 takes a free one."""
     return make_server("127.0.0.1", port, account, threaded=True, request_handler=_Quiet)
+
+
+def introduce(account: Account, port: int) -> dict[str, Any]:
+    """What the ready line says of an account that is heard at a port; its control says the same from now on."""
+    url = f"http://127.0.0.1:{port}"
+    line = {
+        "endpoint_url": url,
+        "region": account.world.region,
+        "account_id": ACCOUNT_ID,
+        "queue_url": f"{url}/{ACCOUNT_ID}/{account.laid.queue_name}",
+        "scenario": account.world.scenario,
+        "seed": account.world.seed,
+        "prices": account.world.market.source,
+        "pid": os.getpid(),
+    }
+    account.control.ready = line
+    return line
 
 
 def keep_time(world: World, every: timedelta = timedelta(milliseconds=250)) -> threading.Thread:

@@ -100,12 +100,12 @@ def _carry_out(
     proposal = saved.proposal
     proposal_id = proposal.proposal_id
     if saved.status == "pending":
+        house.actuation.check_running()
         _approve(settings, house, saved, yes=yes)
     if wanted is not None and wanted.verify_seconds is not None:
         _arm(house, saved, wanted)
     outcome = house.actuation.act(proposal_id, by=house.person)
-    if proposal.aftercare is not None and proposal.aftercare.undoes and outcome.status in _MADE:
-        _set_back(house, proposal.aftercare.undoes, proposal_id)
+    house.end_watch(house.journal.proposal(proposal_id))
     if not _is_watched(house, proposal_id):
         _tell(settings, house, proposal_id, outcome, None)
         return 0 if outcome.status in _MADE else 1
@@ -264,20 +264,6 @@ def _undoing(house: "House", proposal_id: str, wanted: "Aftercare | None") -> "S
         action, by=house.person, actor="person", rationale=f"sets {proposal_id} back", aftercare=wanted
     )
     return _not_denied(saved)
-
-
-def _set_back(house: "House", proposal_id: str, rollback_id: str) -> None:
-    """A change that was set back by hand needs no watch any more."""
-    watches = house.journal.watches
-    if watches.one(proposal_id) is not None:
-        watches.claim_rollback(proposal_id, rollback_id)
-        watches.move(
-            proposal_id,
-            "rolled-back",
-            only_from=("watching", "failed", "escalated"),
-            told=f"set back by {rollback_id}, asked for by {house.person}",
-            actor=house.person,
-        )
 
 
 # what is applied

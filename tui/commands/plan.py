@@ -90,7 +90,9 @@ def plan(
 ) -> None:
     """Show what a change would do: diff, instances AWS replaces, dollars on three bases, risk, the policy's verdict.
 
-    spotwarden plan ml-train --on-demand-base 2 --step 10% -o plan.json; spotwarden apply plan.json
+    \b
+    spotwarden plan ml-train --on-demand-base 2 --step 10% -o plan.json
+    spotwarden apply plan.json --verify 20m --rollback-on-fail
     spotwarden plan web-canary --do enter-standby --instances i-0123456789abcdef0 --lower-desired
     """
     from tools.errors import UsageError

@@ -17,11 +17,15 @@ from textual.widgets import Button, Input, Static
 from policies.records import Decision, Proposal
 from tui.safe_text import plain, safe_text
 from tui.screens.approvals import left
-from tui.screens.room import CROWDED_HEIGHT, CROWDED_WIDTH, Card
+from tui.screens.room import CROWDED_HEIGHT, CROWDED_WIDTH, Card, too_small
 from tui.widgets import card_words
 
 NAME_NEEDED_ABOVE = 0.2
 """share of the fleet's instances that would be replaced"""
+_WIDEST, _SHARE = 96, 0.96
+"""columns, and of the terminal, as app.tcss has it"""
+_BESIDE_BODY = 5
+"""columns of border, padding and scroll bar"""
 _AROUND_BODY = 9
 """rows of border, title, expiry, hint and buttons, with the blank rows between; narrow ones wrap more"""
 
@@ -92,6 +96,7 @@ class ApprovalCard(Card):
         self._hush()
 
     def on_resize(self) -> None:
+        self._show()
         self._leave_room()
         words = f"The card needs {CROWDED_WIDTH}x{CROWDED_HEIGHT}: make the terminal larger. Esc leaves the proposal."
         self.query_one("#too-small", Static).update(plain(words))
@@ -133,7 +138,12 @@ class ApprovalCard(Card):
         glyphs, words = self.glyphs, card_words
         self.query_one("#card-title", Static).update(words.title(self.proposal, self.decision, self.status))
         body = words.body(
-            self.proposal, self.decision, glyphs=glyphs, whole_diff=self._shown["diff"], why=self._shown["why"]
+            self.proposal,
+            self.decision,
+            glyphs=glyphs,
+            whole_diff=self._shown["diff"],
+            why=self._shown["why"],
+            width=max(min(_WIDEST, int(self.app.size.width * _SHARE)) - _BESIDE_BODY, 20),
         )
         self.query_one("#card-words", Static).update(body)
         self.query_one("#approve", Button).display = self.answerable
@@ -167,7 +177,7 @@ class ApprovalCard(Card):
     def action_approve(self) -> None:
         if not self._ready():
             return
-        if self.app.size.width < CROWDED_WIDTH or self.app.size.height < CROWDED_HEIGHT:
+        if too_small(self.app.size):
             return  # nobody approves what cannot be seen
         if not self.answerable:
             self._hint("this one cannot be approved any more" if self.expired else "")
@@ -178,7 +188,7 @@ class ApprovalCard(Card):
         self.dismiss("approve")
 
     def action_deny(self) -> None:
-        if self._ready():
+        if self._ready() and not too_small(self.app.size):
             self.dismiss("deny" if self.status == "pending" else None)
 
     def action_leave(self) -> None:

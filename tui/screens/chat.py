@@ -20,6 +20,7 @@ from tui.house import House
 from tui.messages import Pulse, Told, telling
 from tui.safe_text import safe_text
 from tui.screens.room import Room, consult, stream, trouble_of
+from tui.widgets.aftercare import VerificationLine, fleet_of
 from tui.widgets.prompt import Prompt
 from tui.widgets.side_panel import SidePanel
 from tui.widgets.talk import (
@@ -80,6 +81,10 @@ class ChatScreen(Room):
         self.query_one(SidePanel).show(pulse)
         for welcome in self.query(Welcome):
             welcome.show(simulated=pulse.simulated, state=open_state(pulse))
+        watched = {w.proposal_id: w for w in pulse.watched}
+        for line in self.query(VerificationLine):
+            if line.proposal_id in watched:
+                line.show(watched[line.proposal_id], pulse.at)
 
     # asking
 
@@ -176,7 +181,9 @@ class ChatScreen(Room):
 
     async def on_acted(self, message: messages.Acted) -> None:
         await self._close_prose()
-        await self._mount(OutcomeLine(message.event.outcome.status, message.event.outcome.message))
+        await self._mount(OutcomeLine(message.event.outcome))
+        await self._mount(VerificationLine(message.event.proposal_id))
+        self.hosting.followed.add(message.event.proposal_id)
         self.hosting.look()
 
     def on_spent(self, message: messages.Spent) -> None:
@@ -267,6 +274,9 @@ def open_state(pulse: Pulse) -> tuple[tuple[str, str], ...]:
         told.append((f"UNKNOWN   {what}: it may have happened. It is never sent again unseen.", "bold $error"))
     if len(pulse.open_intents) > 3:
         told.append((f"UNKNOWN   and {len(pulse.open_intents) - 3} more actions without an outcome", "bold $error"))
+    for watch in reversed(pulse.escalated[-3:]):
+        words = f"ESCALATED {fleet_of(watch)}: {watch.proposal_id} failed its verification: {watch.told}"
+        told.append((words, "bold $error"))
     if pulse.pending:
         count = len(pulse.pending)
         words = "proposal waits" if count == 1 else "proposals wait"

@@ -1,5 +1,6 @@
 """One fleet: how it is bought, what is wrong, and its pools three ways: prices, how likely they are taken, choice."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -9,10 +10,21 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from tools.records import Fleet, FleetRisk, InterruptionForecast, OpportunityAnalysis, PriceAnalysis, Watch
+from agent.journal.watches import WatchedChange
+from tools.records import (
+    Fleet,
+    FleetRisk,
+    InterruptionForecast,
+    OpportunityAnalysis,
+    PriceAnalysis,
+    Watch,
+    canonical_json,
+)
 from tui import messages
-from tui.messages import ChoiceSeen, FleetSeen, ForecastSeen, Pulse
+from tui.care import FleetChange
+from tui.messages import ChangesSeen, ChoiceSeen, FleetSeen, ForecastSeen, ProposalFound, Pulse, expiry
 from tui.safe_text import fit, plain, safe_text
+from tui.screens.fleet_changes import CHANGES, change_detail, change_rows, to_set_back
 from tui.screens.fleet_views import (
     PRICES,
     WAITING,
@@ -28,6 +40,7 @@ from tui.screens.fleet_views import (
     waiting_rows,
 )
 from tui.screens.room import Room, consult
+from tui.widgets.aftercare import escalated_line
 from tui.widgets.alerts import alert_line, alerts_of
 from tui.widgets.glyphs import percent
 from tui.widgets.step_chart import StepChart
@@ -37,6 +50,7 @@ _VIEWS: tuple[tuple[str, View, str], ...] = (
     ("p", "prices", "Prices"),
     ("f", "forecast", "Risk"),
     ("w", "choice", "Choice"),
+    ("h", "changes", "Changes"),
 )
 _ROOMY_HEIGHT = 30
 """rows from which tags stand beside an alert"""
@@ -49,6 +63,8 @@ class FleetScreen(Room):
         Binding("p,ㅔ", "view('prices')", "Prices", show=False),
         Binding("f,ㄹ", "view('forecast')", "Risk", show=False),
         Binding("w,ㅈ", "view('choice')", "Choice", show=False),
+        Binding("h,ㅗ", "view('changes')", "Changes", show=False),
+        Binding("u,ㅕ", "set_back", "Set back", key_display="u"),
         Binding("r", "refresh", "Read again"),
         Binding("c", "copy", "Copy"),
     ]
@@ -60,7 +76,9 @@ class FleetScreen(Room):
         self._seen: FleetSeen | None = None
         self._forecast: InterruptionForecast | None = None
         self._choice: OpportunityAnalysis | None = None
+        self._changes: Sequence[FleetChange] | None = None
         self._watch: Watch | None = None
+        self._escalated: tuple[WatchedChange, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         yield Static(plain(f"{self._fleet_name}: reading ..."), id="fleet-head", classes="head", markup=False)
@@ -82,7 +100,8 @@ class FleetScreen(Room):
         house, name = self.house, self._fleet_name
 
         def question() -> FleetSeen:
-            return FleetSeen(house.fleet(name), house.prices(name), house.risk(name), house.signals())
+            fleet = house.fleet(name)
+            return FleetSeen(fleet, house.prices(name), house.risk(name), house.signals(), house.held(fleet.name))
 
         consult(self, question, what=f"Reading {safe_text(name, limit=40)}", once=True)
         self._read_view()
@@ -104,9 +123,20 @@ class FleetScreen(Room):
         elif self._shown is None:
             self._say("not read. r tries again")
 
+    def _read_changes(self) -> None:
+        if self._seen is not None:
+            house, label = self.house, self._seen.fleet.ref.label
+            consult(self, lambda: ChangesSeen(house.changes(label)), what="Reading its changes", once=True)
+
     def on_fleet_seen(self, message: FleetSeen) -> None:
         self._seen = message
+        self._read_changes()
         self._show()
+
+    def on_changes_seen(self, message: ChangesSeen) -> None:
+        if message.changes != self._changes or any(c.watch and c.watch.open for c in message.changes):
+            self._changes = message.changes
+            self._show()
 
     def on_forecast_seen(self, message: ForecastSeen) -> None:
         self._forecast = message.found
@@ -117,8 +147,9 @@ class FleetScreen(Room):
         self._show()
 
     def on_pulse(self, pulse: Pulse) -> None:
-        if pulse.watch is not self._watch:
-            self._watch = pulse.watch
+        self._read_changes()
+        if pulse.watch is not self._watch or pulse.escalated != self._escalated:
+            self._watch, self._escalated = pulse.watch, pulse.escalated
             self._show()
 
     def on_resize(self) -> None:
@@ -140,8 +171,27 @@ class FleetScreen(Room):
         self._read()
         self._show()
 
+    def action_set_back(self) -> None:
+        """Draw up what sets back the selected change, or the newest; the approval card asks."""
+        selected = self.query_one(Table).key_at_cursor if self._view == "changes" else None
+        one = to_set_back(self._changes or (), selected)
+        if one is None or one.undone is not None:
+            words = f"{one.change.proposal_id} is set back already." if one else "No change of it is known to set back."
+            self.hosting.tell(words, warn=True)
+            return
+        house, proposal_id = self.house, one.change.proposal_id
+        consult(self, lambda: ProposalFound(house.undo(proposal_id)), what="Setting back", once=True)
+
+    def on_proposal_found(self, message: ProposalFound) -> None:
+        saved = message.saved
+        self.hosting.review(saved.proposal, saved.decision, status=saved.status, expires_at=expiry(saved))
+
     def action_copy(self) -> None:
         """What the view shows, as a program would get it."""
+        if self._view == "changes":
+            said = [c.change.model_dump(mode="json") for c in self._changes or ()]
+            self.hosting.copy_out(canonical_json(said), what="its changes as JSON")
+            return
         shown = self._shown
         if shown is not None:
             self.hosting.copy_out(shown.canonical(), what=f"its {self._view} as JSON")
@@ -151,7 +201,9 @@ class FleetScreen(Room):
         """What the view is about; None while it is read."""
         if self._view == "prices":
             return self._seen.prices if self._seen else None
-        return self._forecast if self._view == "forecast" else self._choice
+        if self._view == "forecast":
+            return self._forecast
+        return self._choice if self._view == "choice" else None
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:
@@ -168,6 +220,9 @@ class FleetScreen(Room):
         self.query_one(StepChart).display = self._view == "prices"
         self.query_one("#pool").display = self._view != "prices"
         self._fill(seen)
+        if self._view == "changes":
+            self._about_changes()
+            return
         if self._shown is None:
             self._say("reading ...")
             return
@@ -180,6 +235,8 @@ class FleetScreen(Room):
             table.show(forecast_columns(self._forecast), forecast_rows(self._forecast, counts, self.glyphs))
         elif self._view == "choice" and self._choice is not None:
             table.show(choice_columns(self._choice), choice_rows(self._choice, self.glyphs))
+        elif self._view == "changes":
+            table.show(CHANGES, change_rows(self._changes or (), self.hosting.now()))
         elif self._shown is None:
             table.show(WAITING, waiting_rows(seen.prices, counts))
         else:
@@ -217,9 +274,16 @@ class FleetScreen(Room):
             plain(bought, limit=300),
         ]
         alerts = alerts_of(self._watch, fleet.ref.label)
+        mine = tuple(w for w in self._escalated if w.fleet == fleet.ref.label)
+        if mine:
+            lines.append(escalated_line(mine, room))
         if alerts:
             lines.append(alert_line(alerts, room))
-        if not alerts or self.size.height >= _ROOMY_HEIGHT:
+        held = self._seen.held if self._seen else ""
+        if held and (not (alerts or mine) or self.size.height >= _ROOMY_HEIGHT):
+            told = plain(fit(safe_text(held, limit=300), max(room - 16, 20)).rstrip(), "$muted")
+            lines.append(Content.assemble(Content.styled("rules wait     ", "$muted"), told))
+        if not (alerts or mine or held) or self.size.height >= _ROOMY_HEIGHT:
             told = plain(fit(tags or "none", max(room - 16, 20)).rstrip(), "$muted")
             lines.append(Content.assemble(Content.styled("tags (theirs)  ", "$muted"), told))
         return Content("\n").join(lines)
@@ -244,8 +308,26 @@ class FleetScreen(Room):
             return f"N instances{dot}1 H, 6 H ... chance that one is interrupted within that time"
         return f"USD{dot}USEFUL H mean price x (1 + lost hours){dot}24 H chance of an interruption"
 
+    def _about_changes(self) -> None:
+        """The change at the cursor."""
+        key, words = self.query_one(Table).key_at_cursor, self.query_one("#pool-words", Static)
+        one = next((c for c in self._changes or () if c.change.proposal_id == key), None)
+        if self._changes is None:
+            self._say("reading ...")
+        elif one is None:
+            words.update(plain("this journal knows of no change of it", "$muted"))
+        else:
+            words.update(change_detail(one, self.hosting.now(), glyphs=self.glyphs, room=max(self.size.width - 4, 20)))
+        dot = f" {self.glyphs.dot} "
+        foot = f"newest first, from this journal{dot}VERIFIED what a watch after the change found"
+        self.query_one("#fleet-foot", Static).update(Content.styled(foot, "$muted"))
+
     def _about_pool(self) -> None:
         """The chart, or the words, of the pool at the cursor."""
+        if self._view == "changes":
+            if self._seen is not None:
+                self._about_changes()
+            return
         if self._seen is None or self._shown is None:
             return
         key, room = self.query_one(Table).key_at_cursor, max(self.size.width - 4, 20)

@@ -27,7 +27,7 @@ from tui.safe_text import safe_text
 from tui.widgets.glyphs import ASCII, Glyphs, percent, usd
 from tui.widgets.table import Column, Words, risk_words
 
-View = Literal["prices", "forecast", "choice"]
+View = Literal["prices", "forecast", "choice", "changes"]
 Rows = list[tuple[str, list[str | Words]]]
 UNKNOWN = "unknown"
 BAR_COLUMNS, CELL_COLUMNS = 40, 16

@@ -8,11 +8,13 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
+from agent.journal.watches import WatchedChange
 from tools.records import FleetSummary, Inventory, Watch
 from tui.messages import Pulse
 from tui.safe_text import fit, safe_text
 from tui.screens.fleet import FleetScreen
 from tui.screens.room import Room
+from tui.widgets.aftercare import escalated_line
 from tui.widgets.alerts import alert_line, alert_words, open_alerts
 from tui.widgets.glyphs import percent, usd
 from tui.widgets.table import Column, Table, Words, risk_words
@@ -52,6 +54,7 @@ class FleetsScreen(Room):
         super().__init__()
         self._inventory: Inventory | None = None
         self._watch: Watch | None = None
+        self._escalated: tuple[WatchedChange, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="fleets-head", classes="head", markup=False)
@@ -64,7 +67,7 @@ class FleetsScreen(Room):
         self.query_one(Table).focus()
 
     def on_pulse(self, pulse: Pulse) -> None:
-        self._watch = pulse.watch
+        self._watch, self._escalated = pulse.watch, pulse.escalated
         if pulse.inventory is not None:
             self._inventory = pulse.inventory
             self._show()
@@ -121,6 +124,8 @@ class FleetsScreen(Room):
         )
         alerts, room = open_alerts(self._watch), max(self.app.size.width - 2, 20)
         lines = [Content.styled(head, "bold")]
+        if self._escalated:
+            lines.append(escalated_line(self._escalated, room))
         if alerts:
             lines.append(alert_line(alerts, room))
         self.query_one("#fleets-head", Static).update(Content("\n").join(lines))
@@ -128,6 +133,11 @@ class FleetsScreen(Room):
             f"as of {inventory.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(inventory.source, limit=200)}", room
         )
         self.query_one("#fleets-foot", Static).update(Content.styled(foot, "$muted"))
+
+    def _alert(self, label: str) -> Words:
+        if any(w.fleet == label for w in self._escalated):
+            return Words("! failed", "error")
+        return alert_words(self._watch, label)
 
     def _cells(self, fleet: FleetSummary) -> list[str | Words]:
         return [
@@ -141,6 +151,6 @@ class FleetsScreen(Room):
             percent(fleet.largest_pool_share) if fleet.largest_pool else "-",
             usd(fleet.usd_per_hour),
             risk_words(fleet.risk, self.glyphs.risk[fleet.risk]),
-            alert_words(self._watch, fleet.ref.label),
+            self._alert(fleet.ref.label),
             "yes" if fleet.covered_by_commitment else "-",
         ]

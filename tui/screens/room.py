@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.signal import Signal
@@ -33,6 +34,11 @@ QUIET_SECONDS = 0.3
 CROWDED_WIDTH = 60
 
 
+def too_small(size: Size) -> bool:
+    """No table, and no card, can be read."""
+    return size.width < CROWDED_WIDTH or size.height < CROWDED_HEIGHT
+
+
 class HouseApp(App[int]):
     """The app as its screens see it; tui.app.SpotwardenApp is the one there is."""
 
@@ -51,6 +57,8 @@ class HouseApp(App[int]):
         self.quiet_seconds = quiet_seconds
         self.pulse = None
         self.pulse_signal = Signal(self, "pulse")
+        self.followed: set[str] = set()
+        """changes whose verification somebody here waits for"""
         self._now = datetime.max.replace(tzinfo=UTC)  # no clock heard yet: nothing can be approved
         self._told_at: dict[str, float] = {}
 
@@ -165,6 +173,7 @@ class Room(Asking, Screen[None]):
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
     NAME: ClassVar[str] = ""
+    _focused_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         yield TitleBar()
@@ -194,6 +203,16 @@ class Room(Asking, Screen[None]):
             'make it larger, or ask without screens:\n\nspotwarden chat -p "..."\n\nCtrl+Q quits. Nothing is lost.'
         )
         self.query_one("#too-small", Static).update(plain(words, lines=True))
+        if too_small(self.app.size):
+            self._focused_before = self.focused or self._focused_before
+            self.set_focus(None)  # nothing takes keys that nobody sees
+        elif self._focused_before is not None:
+            self.set_focus(self._focused_before)
+            self._focused_before = None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What cannot be seen is not acted on."""
+        return not too_small(self.app.size) and super().check_action(action, parameters)
 
     def _pulse(self, pulse: Pulse) -> None:
         self.query_one(TitleBar).show(pulse.title, simulated=pulse.simulated, halted=pulse.halted)

@@ -1,12 +1,15 @@
 """What the approval card says, as text: pure functions of the proposal and the decision."""
 
+import re
+from collections import Counter
 from decimal import Decimal
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from policies.records import Decision, Proposal
-from tools.records import HourlyCost, Preview
-from tui.safe_text import fit, mixes_scripts, plain, safe_text
+from tools.records import FieldChange, HourlyCost, Preview
+from tui.safe_text import fit, hung, mixes_scripts, plain, safe_text
 from tui.widgets.glyphs import RISK_STYLE, Glyphs, usd
 
 FIRST_IDS = 3
@@ -14,6 +17,8 @@ FIRST_LINES = 8
 LABEL = 10
 FIELD = 25
 DIGEST = 12
+_LABELS = frozenset({"", "money", "risk", "calls", "after", "policy", "warning", "proposed", "computed", "digests"})
+_CLAUSE = re.compile(rf" {{{LABEL}}}\S (?:allow|ask|deny) ")
 _SIGN_STYLE = {"+": "$success", "~": "$warning", "-": "$error", "-/+": "$error"}
 _VERDICT_STYLE = {"allow": "$success", "ask": "$warning", "deny": "$error"}
 
@@ -30,14 +35,18 @@ def title(proposal: Proposal, decision: Decision, status: str) -> Content:
     )
 
 
-def body(proposal: Proposal, decision: Decision, *, glyphs: Glyphs, whole_diff: bool, why: bool) -> Content:
-    """Everything a person must weigh; targets and money first."""
+def body(proposal: Proposal, decision: Decision, *, glyphs: Glyphs, whole_diff: bool, why: bool, width: int) -> Content:
+    """Everything a person must weigh; targets and money first.
+
+    width   columns
+    """
     lines = [
         *_warned(proposal),
-        *_diff(proposal.preview, glyphs, whole=whole_diff),
+        *_diff(proposal.preview, glyphs, whole=whole_diff, width=width),
         Content(""),
         *_money(proposal.preview, glyphs),
         _risk(proposal.preview, glyphs),
+        _calls(proposal.preview),
         Content(""),
         *_watched(proposal),
         *_policy(decision, glyphs, every=why),
@@ -47,7 +56,14 @@ def body(proposal: Proposal, decision: Decision, *, glyphs: Glyphs, whole_diff: 
         *(_evidence(proposal) if why else ()),
         _digests(proposal, decision),
     ]
-    return Content("\n").join(lines)
+    return Content("\n").join(x if "\n" in x.plain else hung(x, width, _indent(x.plain)) for x in lines)
+
+
+def _indent(text: str) -> int:
+    """Columns before the words: of a clause, of a row with a label, of a list of instances."""
+    if _CLAUSE.match(text):
+        return LABEL + 8
+    return LABEL if text[:LABEL].rstrip() in _LABELS else 4
 
 
 def _row(label: str, *words: Content | str) -> Content:
@@ -61,23 +77,27 @@ def _warned(proposal: Proposal) -> list[Content]:
     return [Content.styled(words, "bold $error"), Content("")]
 
 
-def _diff(preview: Preview, glyphs: Glyphs, *, whole: bool) -> list[Content]:
+def _diff(preview: Preview, glyphs: Glyphs, *, whole: bool, width: int) -> list[Content]:
     if not preview.changes and not preview.replaced_instances:
         return [Content.styled("no field changes", "$muted")]
     shown = preview.changes if whole else preview.changes[:FIRST_LINES]
-    lines = [
-        Content.assemble(
-            Content.styled(f"{change.sign:<4}", f"bold {_SIGN_STYLE[change.sign]}"),
-            f"{safe_text(change.field):<{FIELD}} ",
-            plain(change.before, "$muted", limit=120),
-            Content.styled(f" {glyphs.arrow} ", "$muted") if change.before and change.after else "",
-            plain(change.after, "bold", limit=120),
-        )
-        for change in shown
-    ]
+    lines = [_field(change, glyphs, width) for change in shown]
     if len(shown) < len(preview.changes):
         lines.append(Content.styled(f"    {len(preview.changes) - len(shown)} more fields: d shows them", "$muted"))
     return lines + _replaced(preview, whole=whole)
+
+
+def _field(change: FieldChange, glyphs: Glyphs, width: int) -> Content:
+    name = safe_text(change.field, limit=200)
+    long = cell_len(name) > FIELD
+    line = Content.assemble(
+        Content.styled(f"{change.sign:<4}", f"bold {_SIGN_STYLE[change.sign]}"),
+        (name if long else fit(name, FIELD)) + " ",
+        plain(change.before, "$muted", limit=200),
+        Content.styled(f" {glyphs.arrow} ", "$muted") if change.before and change.after else "",
+        plain(change.after, "bold", limit=200),
+    )
+    return hung(line, width, 6 if long else 4 + FIELD + 1)
 
 
 def _replaced(preview: Preview, *, whole: bool) -> list[Content]:
@@ -96,6 +116,8 @@ def _replaced(preview: Preview, *, whole: bool) -> list[Content]:
 
 def _money(preview: Preview, glyphs: Glyphs) -> list[Content]:
     before, after = preview.cost_before, preview.cost_after
+    if _is_apart(preview):
+        return [_row("money", Content.styled("what the fleet costs by the hour stays as it is", "$muted"))]
     pairs = (
         ("list", before.list_usd_per_hour, after.list_usd_per_hour),
         ("contracted", before.contracted_usd_per_hour, after.contracted_usd_per_hour),
@@ -117,6 +139,13 @@ def _money(preview: Preview, glyphs: Glyphs) -> list[Content]:
     return [*lines, _row("", Content.styled(waste, "$warning"))] if waste else lines
 
 
+def _is_apart(preview: Preview) -> bool:
+    """It touches no instance and no price: neither was computed."""
+    before = preview.cost_before
+    known = (before.list_usd_per_hour, before.contracted_usd_per_hour, before.effective_usd_per_hour)
+    return before == preview.cost_after and known == (None, None, None) and preview.added_cost_usd_per_day == 0
+
+
 def _per_day(was: Decimal | None, now: Decimal | None) -> str:
     return "unknown" if was is None or now is None else usd((now - was) * 24, sign=True)
 
@@ -130,13 +159,23 @@ def _waste(before: HourlyCost, after: HourlyCost) -> str:
 
 def _risk(preview: Preview, glyphs: Glyphs) -> Content:
     was, now = preview.risk_before, preview.risk_after
+    undo = Content.styled(f"   undo: {'yes' if preview.reversible else 'NO'}", "$muted")
+    if _is_apart(preview):
+        return _row("risk", Content.styled("stays as it is", "$muted"), undo)
     return _row(
         "risk",
         Content.styled(f"{glyphs.risk[was]} {was}", RISK_STYLE[was]),
         f" {glyphs.arrow} ",
         Content.styled(f"{glyphs.risk[now]} {now}", RISK_STYLE[now]),
-        Content.styled(f"   undo: {'yes' if preview.reversible else 'NO'}", "$muted"),
+        undo,
     )
+
+
+def _calls(preview: Preview) -> Content:
+    """Each once, with how often."""
+    counted = Counter(preview.calls)
+    words = ", ".join(call + (f" x {n}" if n > 1 else "") for call, n in counted.items()) or "none"
+    return _row("calls", plain(words, limit=600))
 
 
 def _watched(proposal: Proposal) -> list[Content]:
@@ -186,14 +225,13 @@ def _evidence(proposal: Proposal) -> list[Content]:
     preview = proposal.preview
     prices = f"{preview.price_as_of:%Y-%m-%d %H:%M:%SZ}" if preview.price_as_of else "unknown"
     return [
-        _row("calls", plain(", ".join(preview.calls) or "none", limit=600)),
         _row("computed", plain(f"{preview.as_of:%Y-%m-%d %H:%M:%SZ} from {preview.source}; oldest price {prices}")),
     ]
 
 
 def _digests(proposal: Proposal, decision: Decision) -> Content:
     words = (
-        f"proposal {proposal.digest[:DIGEST]}  state {proposal.preview.state_fingerprint[:DIGEST]}"
-        f"  policy {decision.policy_digest[:DIGEST]}"
+        f"proposal {proposal.digest[:DIGEST]} state {proposal.preview.state_fingerprint[:DIGEST]}"
+        f" policy {decision.policy_digest[:DIGEST]}"
     )
     return _row("digests", plain(words, "$muted"))

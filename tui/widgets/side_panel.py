@@ -6,10 +6,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from agent.events import Spent
+from agent.journal.watches import WatchedChange
 from tools.records import FleetSummary
 from tui.house import Saved
 from tui.messages import Pulse
 from tui.safe_text import fit, plain, safe_text
+from tui.widgets.aftercare import fleet_of, watch_short
 from tui.widgets.alerts import alert_short, open_alerts
 from tui.widgets.glyphs import RISK_STYLE, usd
 from tui.widgets.title import glyphs_of
@@ -28,13 +30,16 @@ class SidePanel(VerticalScroll, can_focus=False):
         self._pulse: Pulse | None = None
 
     def compose(self) -> ComposeResult:
-        for name in ("fleets", "alerts", "alone", "approvals", "limits"):
+        for name in ("fleets", "alerts", "watched", "alone", "approvals", "limits"):
             yield Static(id=f"side-{name}", markup=False)
 
     def show(self, pulse: Pulse) -> None:
         self._pulse = pulse
         self._put("fleets", "FLEETS", self._fleets(pulse))
         self._put("alerts", "ALERTS", self._alerts(pulse))
+        watched = [watch_short(w, pulse.at, PANEL_COLUMNS) for w in reversed(pulse.watched) if w.open]
+        self._put("watched", "VERIFYING", watched[:4])
+        self.query_one("#side-watched").display = bool(watched)
         self._put(
             "alone", "DONE ALONE", [_alone(s) for s in pulse.alone[:4]] or [Content.styled("nothing yet", "$muted")]
         )
@@ -77,6 +82,7 @@ class SidePanel(VerticalScroll, can_focus=False):
         for intent in pulse.open_intents:
             fleet = safe_text(intent.intent.permit.action.fleet.fleet_id, limit=20)
             lines.append(Content.styled(f"! outcome unknown: {fleet}", "$error"))
+        lines += [_not_back(w) for w in reversed(pulse.escalated)]
         alerts = open_alerts(pulse.watch)
         lines += [alert_short(pulse.watch, a, PANEL_COLUMNS) for a in alerts]
         told = {a.subject for a in alerts}
@@ -113,3 +119,7 @@ def _alone(saved: Saved) -> Content:
 def _what(saved: Saved) -> str:
     first, *more = saved.proposal.action.types
     return fit(f"{safe_text(saved.proposal.fleet.fleet_id, limit=14)} {first}{f' +{len(more)}' if more else ''}", 34)
+
+
+def _not_back(watch: WatchedChange) -> Content:
+    return Content.styled(fit(f"! not set back: {fleet_of(watch)}", PANEL_COLUMNS), "bold $error")

@@ -14,12 +14,13 @@ from textual.widgets.markdown import MarkdownStream
 
 from agent.events import ToolRan, ToolStarted
 from policies.records import Decision, Proposal
-from tools.records import Record
+from tools.records import Outcome, Record
 from tui.safe_text import inert_markdown, plain, safe_markdown, safe_text
 from tui.widgets.glyphs import usd
 from tui.widgets.title import glyphs_of
 
 MAX_RESULT_LINES = 60
+MAX_ITEMS = 6
 
 
 class Question(Static):
@@ -173,9 +174,17 @@ class OutcomeLine(Static):
         "unknown": "$error",
     }
 
-    def __init__(self, status: str, message: str) -> None:
-        words = Content.styled(f"{status.upper():<9} ", f"bold {self.STYLES.get(status, '$warning')}")
-        super().__init__(Content.assemble(words, plain(message, limit=1000, lines=True)), markup=False)
+    def __init__(self, outcome: Outcome) -> None:
+        style = self.STYLES.get(outcome.status, "$warning")
+        words = Content.styled(f"{outcome.status.upper():<9} ", f"bold {style}")
+        lines = [Content.assemble(words, plain(outcome.message, limit=1000, lines=True))]
+        lost = [item for item in outcome.items if not item.ok]
+        for item in lost[:MAX_ITEMS]:
+            why = f"{item.code} {item.message}".strip() or "not seen"
+            lines.append(plain(f"  - {item.item}: did not happen: {why}", "$warning", limit=200))
+        if len(lost) > MAX_ITEMS:
+            lines.append(plain(f"  - and {len(lost) - MAX_ITEMS} more: key 4 shows each", "$warning"))
+        super().__init__(Content("\n").join(lines), markup=False)
 
 
 class NoticeLine(Static):

@@ -17,12 +17,12 @@ from tests.agent.models.risk_questions import FORECASTS, RISK_ROWS, Row
 from tests.agent.models.talk import Talk
 from tests.agent.models.test_planner import SIGNED, assert_figures_are_told_by_tools, is_korean
 from tests.agent.models.world import HOSTILE, WRITES
+from tests.forked_accounts import started
 from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.catalog import CATALOG
 from tools.cloud import Desk
 from tools.market.advisor import SpotAdvisor
-from tools.simulation.client import SimulatedAccount
 
 LONGEST = 20
 ISSUE = {
@@ -137,7 +137,7 @@ def test_a_time_to_come_is_told_from_one_that_is_past(text: str, hours: float | 
 def belt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toolbelt]:
     folder: Path = tmp_path_factory.mktemp("house")
     with (
-        SimulatedAccount.start(stepped=True, seed=7) as account,
+        started(stepped=True, seed=7) as account,
         Journal.open(folder / "journal.db", clock=account.clock) as journal,
         open_archive(folder / "archive.db", clock=account.clock) as archive,
         open_account(

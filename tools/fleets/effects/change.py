@@ -1,5 +1,6 @@
 """change-fleet: settings of a group, an EC2 Fleet or a Spot Fleet request, in one call."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from tools.cloud import CloudReader, CloudWriter, FleetSettings, Receipt
@@ -9,7 +10,17 @@ from tools.fleets.effects.change_possible import check_change
 from tools.fleets.effects.effect import Effect
 from tools.fleets.launches import Movement, mix_after, movement
 from tools.market.pricebook import PriceBook
-from tools.records import CHANGE_TYPES, ChangeFleet, FieldChange, Fleet, InstanceRequirements, Intent
+from tools.records import (
+    CHANGE_TYPES,
+    ChangeFleet,
+    FieldChange,
+    Fleet,
+    InstanceRequirements,
+    InstanceTypeOverride,
+    Intent,
+    ItemOutcome,
+    PurchaseMix,
+)
 
 MIX_FIELDS = (
     "on_demand_base_capacity",
@@ -49,10 +60,14 @@ class ChangeFleetEffect(Effect[ChangeFleet]):
     def expect_and_want(
         self, reader: CloudReader, action: ChangeFleet, fleet: Fleet
     ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A list of types takes its weights along: without them it could not be set back."""
+        mix = mix_after(action, fleet)
         want = {f: _plain(getattr(action, f)) for f in named_fields(action)}
-        if "instance_types" in want:
-            want["instance_types"] = _types(fleet, action.instance_types or ())
-        return _fields(action, fleet), want
+        if mix is not None and action.instance_types is not None:
+            want["instance_types"] = _types(fleet, mix)
+            if any(o.weighted_capacity is not None for o in mix.overrides):
+                want["weights"] = _weights(fleet, mix)
+        return _fields(want, fleet), want
 
     def carry_out(self, writer: CloudWriter, intent: Intent, action: ChangeFleet, fleet: Fleet) -> Receipt:
         """One call; a mix is written whole, so that no value is left to AWS's defaults."""
@@ -61,19 +76,23 @@ class ChangeFleetEffect(Effect[ChangeFleet]):
         return writer.set_fleet(intent, action.fleet, FleetSettings(mix=mix, **others))
 
     def observe(self, reader: CloudReader, intent: Intent, action: ChangeFleet) -> dict[str, Any]:
-        return _fields(action, reader.fleet(action.fleet))
+        return _fields(intent.want, reader.fleet(action.fleet))
+
+    def items(self, want: dict[str, Any], seen: dict[str, Any]) -> tuple[ItemOutcome, ...]:
+        """One call: all or nothing."""
+        return ()
 
     def undo(self, action: ChangeFleet, before: dict[str, Any], fleet: Fleet) -> ChangeFleet | None:
         """Raises UsageError: what was before cannot be said as a change, such as a mix where there was none."""
-        unsaid = [f for f, was in before.items() if was is None or was == []]
+        unsaid = [f for f, was in before.items() if was is None or was == [] or (isinstance(was, list) and None in was)]
+        if isinstance(before.get("launch_template_version"), str):  # $Latest would be another version by now
+            unsaid.append("launch_template_version")
         if unsaid:
+            said = ", ".join(f"{f} {before[f] or 'none'}" for f in unsaid)
             raise UsageError(
-                f"{fleet.name}: {', '.join(unsaid)} had no value of its own before, and cannot be set back to none",
-                hint="plan the values that you want",
+                f"{fleet.name}: what was before cannot be said as a value: {said}", hint="plan the values that you want"
             )
         fields = dict(before)
-        if "weights" in fields and "instance_types" not in fields:
-            fields["instance_types"] = list(fleet.mix.instance_types) if fleet.mix else []
         if "instance_requirements" in fields:
             fields["instance_requirements"] = InstanceRequirements.model_validate(fields["instance_requirements"])
         return ChangeFleet(fleet=action.fleet, **fields)
@@ -84,17 +103,17 @@ def named_fields(action: ChangeFleet) -> list[str]:
     return [f for f in CHANGE_TYPES if getattr(action, f) is not None]
 
 
-def _fields(action: ChangeFleet, fleet: Fleet) -> dict[str, Any]:
-    return {field: _now(field, fleet) for field in named_fields(action)}
+def _fields(named: Iterable[str], fleet: Fleet) -> dict[str, Any]:
+    return {field: _now(field, fleet) for field in named}
 
 
 def _now(field: str, fleet: Fleet) -> Any:
     mix = fleet.mix
     match field:
         case "instance_types":
-            return _types(fleet, mix.instance_types if mix else ())
+            return _types(fleet, mix) if mix else []
         case "weights":
-            return [o.weighted_capacity or 1 for o in mix.overrides] if mix else []
+            return _weights(fleet, mix) if mix else []
         case "launch_template_version":
             version = fleet.launch_template.version if fleet.launch_template else ""
             return int(version) if version.isdigit() else version or None
@@ -110,6 +129,17 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _types(fleet: Fleet, types: tuple[str, ...]) -> list[str]:
+def _types(fleet: Fleet, mix: PurchaseMix) -> list[str]:
+    return [o.instance_type for o in _overrides(fleet, mix)]
+
+
+def _weights(fleet: Fleet, mix: PurchaseMix) -> list[int | None]:
+    """In the order of `_types`. None = one that is no whole number, among others that are; where there are none, 1."""
+    found = [o.weighted_capacity for o in _overrides(fleet, mix)]
+    return found if any(found) else [1] * len(found)
+
+
+def _overrides(fleet: Fleet, mix: PurchaseMix) -> list[InstanceTypeOverride]:
     """In order, which an Auto Scaling group gives meaning to and an EC2 Fleet does not."""
-    return list(types) if fleet.ref.kind == "asg" else sorted(types)
+    listed = list(mix.overrides)
+    return listed if fleet.ref.kind == "asg" else sorted(listed, key=lambda o: o.instance_type)

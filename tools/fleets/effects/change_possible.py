@@ -107,6 +107,11 @@ def _check_fleet(fleet: Fleet, now: PurchaseMix, mix: PurchaseMix, desired: int)
             f"{fleet.name}: spotwarden changes only the capacities of a Spot Fleet request, which is legacy",
             hint="create an EC2 Fleet or an Auto Scaling group with the types you want, and cancel this request",
         )
+    if mix.instance_requirements != now.instance_requirements:
+        raise UsageError(
+            f"{fleet.name}: instance types chosen by attributes are not changed in a {kind}",
+            hint="create a new EC2 Fleet with a list of types, and drain this one",
+        )
     if mix.on_demand_percentage_above_base not in (0, 100):
         raise UsageError(
             f"{fleet.name}: {kind}s buy by counts, their percentage above base is 0 or 100",

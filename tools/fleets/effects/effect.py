@@ -39,6 +39,10 @@ class Effect(Generic[A]):
         """From the mark that it is being sent: what is not seen by then did not happen, and cannot any more."""
         return SEND_WINDOW + self.horizon
 
+    def priced(self, action: A) -> bool:
+        """Whether prices are read for it."""
+        return self.moves
+
     # judging
 
     def subject(self, reader: CloudReader, action: A) -> Fleet:

@@ -54,6 +54,9 @@ class OperateInstancesEffect(Effect[OperateInstances]):
         "ec2:TerminateInstances",
     )
 
+    def priced(self, action: OperateInstances) -> bool:
+        return not action.operation.endswith("-from-scale-in")
+
     def seen(self, reader: CloudReader, action: OperateInstances, fleet: Fleet) -> dict[str, Any]:
         """The named instances, as far as the operation goes; the sizes too, where desired capacity moves."""
         bound = {**instances_bound(fleet, action.instance_ids), "states": states_of(action, fleet)}
@@ -87,7 +90,9 @@ class OperateInstancesEffect(Effect[OperateInstances]):
         times = len(set(action.instance_ids)) if action.operation == "terminate" else 1
         return (_GROUP_CALLS[action.operation],) * times
 
-    def movement(self, action: OperateInstances, fleet: Fleet, book: PriceBook) -> Movement:
+    def movement(self, action: OperateInstances, fleet: Fleet, book: PriceBook) -> Movement | None:
+        if not self.priced(action):
+            return None
         touched = needing(action, fleet)
         if action.operation == "start":
             return Movement(launches=tuple((i.instance_type, i.zone_name, i.purchase_option) for i in touched))

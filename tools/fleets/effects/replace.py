@@ -60,5 +60,6 @@ class ReplaceInstancesEffect(Effect[ReplaceInstances]):
 
 
 def _attached(action: ReplaceInstances, fleet: Fleet) -> dict[str, Any]:
-    mine = {i.instance_id for i in fleet.instances}
+    """What ends is replaced by its group already, and can be detached no more."""
+    mine = {i.instance_id for i in fleet.instances if not (i.lifecycle_state or "").startswith("Terminat")}
     return {"attached": sorted(i for i in action.instance_ids if i in mine)}
