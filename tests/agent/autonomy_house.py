@@ -161,7 +161,6 @@ def open_street(scenario: str = "tour") -> Iterator[Street]:
             endpoint_url=sim.endpoint_url,
             clock=sim.clock,
             credentials=CREDENTIALS,
-            read_seconds=1.5,
         ) as aws,
     ):
         street = Street(sim, aws)

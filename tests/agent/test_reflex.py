@@ -302,7 +302,7 @@ def test_what_never_succeeds_is_given_up_and_told(street, wide):
 def test_an_unknown_outcome_stays_open_is_never_resent_and_settles(street, wide, fault, effects, end):
     (victim,), seen = street.spot("batch"), street.seen()
     street.post("interruption", victim)
-    street.sim.fail("DetachInstances", fault, seconds=2)
+    street.sim.fail("DetachInstances", fault)
     assert wide.answer().steps[-1].outcome.status == "unknown"
     assert len(wide.journal.open_intents()) == 1
     street.post("interruption", victim)
@@ -317,7 +317,7 @@ def test_an_unknown_outcome_stays_open_is_never_resent_and_settles(street, wide,
 def test_a_lost_answer_does_not_block_the_next_notice_of_its_fleet(street, wide):
     (first, second), seen = street.spot("batch", 2), street.seen()
     street.post("interruption", first)
-    street.sim.fail("DetachInstances", "timeout-after-effect", seconds=2)
+    street.sim.fail("DetachInstances", "timeout-after-effect")
     wide.answer()
     street.post("interruption", second)
     assert [s.outcome.status for s in wide.answer().steps] == ["done", "done"]

@@ -196,7 +196,7 @@ def test_a_drain_whose_answer_was_lost_is_not_sent_again_and_does_not_hold_up_th
     """Where it never happened the group, which takes its instance out when it detaches it, has done it since."""
     (victim,), seen = street.spot("trainers"), street.seen()
     street.post("interruption", victim)
-    street.sim.fail("DeregisterTargets", fault, seconds=2)
+    street.sim.fail("DeregisterTargets", fault)
     assert [s.outcome.status for s in post.answer().steps] == ["done", "unknown", "done"]
     street.post("interruption", victim)
     assert post.answer().steps == ()

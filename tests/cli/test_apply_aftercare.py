@@ -1,8 +1,8 @@
 """`apply` that waits for the verdict, sets back what did harm, and is asked to set something back."""
 
 import signal
-import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,19 +17,10 @@ def batch(run, account) -> Iterator[None]:
 
 
 @pytest.fixture
-def time_passes(account) -> Iterator[None]:
-    """The account's time, while a command waits: some 200 s of it a second, so that nothing is too late to send."""
-    over = threading.Event()
-
-    def step() -> None:
-        while not over.wait(0.1):
-            account.advance(20)
-
-    thread = threading.Thread(target=step)
-    thread.start()
-    yield
-    over.set()
-    thread.join()
+def time_passes(account, monkeypatch) -> None:
+    """While a command naps, and never while it sends, a minute and more of the account's time goes by."""
+    naps = SimpleNamespace(sleep=lambda _seconds: account.advance(100))
+    monkeypatch.setattr("tui.commands.apply.time", naps)
 
 
 def planned(run, desired: int = MORE) -> str:

@@ -72,7 +72,7 @@ def edit(journal: Path, *statements: str) -> None:
         connection.commit()
 
 
-def ended(child: "subprocess.Popen[str]", seconds: float = 20) -> Told:
+def ended(child: "subprocess.Popen[str]", seconds: float = 90) -> Told:
     try:
         out, err = child.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -370,7 +370,7 @@ def test_closed_streams_and_a_narrow_encoding_are_no_trouble(planned, monkeypatc
 
 
 def test_a_locked_journal_is_waited_for_within_bounds(waiting, untouched):
-    told = ended(waiting, 60)
+    told = ended(waiting)
     told.refuses(1, "database is locked", "another process holds it")
     assert told.json["error"]["kind"] == "JournalError"
 

@@ -115,7 +115,7 @@ def opened(sim: SimulatedAccount, **more: Any) -> AwsAccount:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with started(stepped=True) as sim, opened(sim, read_seconds=2) as account:
+    with started(stepped=True) as sim, opened(sim) as account:
         found = World(sim, account)
         yield found
         for client in found.clients.values():

@@ -134,7 +134,7 @@ class Ground(World):
 def open_ground() -> Iterator[Ground]:
     with (
         started(scenario="proving-ground", stepped=True) as sim,
-        opened(sim, read_seconds=1.5) as account,
+        opened(sim) as account,
     ):
         found = Ground(sim, account)
         sim.advance(60)

@@ -33,7 +33,7 @@ PERSON = "person:kim"
 def open_ground() -> Iterator[World]:
     with (
         started(scenario="proving-ground", stepped=True) as sim,
-        opened(sim, read_seconds=1) as account,
+        opened(sim) as account,
     ):
         found = World(sim, account)
         yield found

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.conftest import CREDENTIALS, World
-from tests.contract.ground_house import Hand, group, open_ground, open_hand, writes
+from tests.contract.ground_house import Hand, group, open_ground, open_hand
 from tests.contract.trainers import HORIZON_SECONDS, NAME, operate, put_back
 from tools.aws.session import open_account
 from tools.errors import StalePlan
-from tools.records import ChangeFleet, OperateInstances, ReplaceInstances
+from tools.records import ChangeFleet, ReplaceInstances
 
 
 @pytest.fixture(scope="module")
@@ -74,23 +74,6 @@ def test_another_region_is_never_asked_what_became_of_a_change(world, hand):
                 ChangeFleet(fleet=group(world).ref, desired_capacity=6), by="kim", actor="person", rationale=""
             )
     assert hand.settled().status == "done"
-
-
-def test_a_fleet_that_is_gone_when_it_is_acted_on_is_refused_with_the_drift(world, hand):
-    ids = [i["InstanceId"] for i in world.raw("ec2").run_instances(
-        ImageId="ami-0123456789abcdef0", InstanceType="m5.large", MinCount=1, MaxCount=1
-    )["Instances"]]  # fmt: skip
-    world.sim.advance(60)
-    one = group(world).ref.with_(kind="instance", fleet_id=ids[0])
-    proposal = hand.approved(OperateInstances(fleet=one, operation="stop", instance_ids=tuple(ids)))
-    world.raw("ec2").terminate_instances(InstanceIds=ids)
-    world.sim.advance(60)
-    before = world.seen()
-    with pytest.raises(StalePlan) as refused:
-        hand.act(proposal)
-    assert refused.value.drift == (f"instance/{ids[0]}: there → gone",)
-    assert hand.actuation.journal.proposal(proposal).status == "refused"
-    assert writes(world, before) == []
 
 
 def test_a_call_that_had_nothing_left_to_ask_for_is_not_told_as_done(world, hand):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from agent.actuation import Actuation
 from tests.contract.fleets_house import TYPES, Ground, done, open_actuation, open_ground, proposed, writes
@@ -386,3 +387,9 @@ def test_instances_that_would_come_by_halves_do_not_come_at_all(ground, actuatio
     outcome = done(actuation, action)
     assert (outcome.status, outcome.after) == ("failed", {"created": 0})
     assert writes(ground, before) == []
+
+
+def test_a_fleet_names_each_type_and_each_subnet_once(ground):
+    for twice in ({"instance_types": (TYPES[0], TYPES[0])}, {"subnet_ids": ground.subnets(1) * 2}):
+        with pytest.raises(ValidationError, match="names one twice"):
+            ground.a_fleet("twice", **twice)

@@ -223,6 +223,13 @@ def test_types_and_their_weights_are_set_back_together_whatever_their_order(grou
     assert weights == {"c6i.xlarge": 2, "c5.xlarge": 1}
 
 
+def test_on_demand_above_a_smaller_target_may_run_on_and_that_is_said(ground):
+    fleet = ground.made(total_target_capacity=4, on_demand_target_capacity=3)
+    action = ChangeFleet(fleet=fleet.ref, on_demand_base_capacity=1)
+    said = draw_preview(ground.reader, ground.clock, action, fleet).warnings
+    assert any("not that it ends on-demand ones" in w for w in said)
+
+
 def test_a_fleet_that_chooses_types_by_attributes_is_read_so_and_keeps_them(ground, actuation):
     made = ground.raw("ec2").create_fleet(
         Type="maintain",

@@ -14,7 +14,7 @@ from tools.fleets.preview import draw_preview
 from tools.records import Action, FleetRef, OperateInstances, Preview, SetTags, Tag
 from tools.simulation.scenario_proving_ground import OPERATOR
 
-HORIZON_SECONDS = 301
+HORIZON_SECONDS = 361
 
 
 @pytest.fixture(scope="module")
@@ -185,13 +185,15 @@ def test_what_somebody_else_moved_since_it_was_shown_refuses_it(world, hand, cas
 
 
 @pytest.mark.parametrize("operation", ["stop", "terminate"])
-def test_an_instance_that_is_gone_since_it_was_shown_is_not_found_and_nothing_is_sent(world, hand, operation):
+def test_an_instance_that_is_gone_since_it_was_shown_is_refused_with_the_drift(world, hand, operation):
     action = alone(lone(world), operation)
     proposal = hand.approved(action)
     _terminate(world, action)
     before = world.seen()
-    with pytest.raises(NotFound, match=action.fleet.fleet_id):
+    with pytest.raises(StalePlan, match=action.fleet.fleet_id) as refused:
         hand.act(proposal)
+    assert refused.value.drift == (f"{action.fleet.label}: there → gone",)
+    assert hand.actuation.journal.proposal(proposal).status == "refused"
     assert writes(world, before) == []
 
 

@@ -33,7 +33,7 @@ policies:
 def ground() -> Iterator[World]:
     with (
         started(scenario="proving-ground", stepped=True) as sim,
-        opened(sim, read_seconds=1.5) as account,
+        opened(sim) as account,
     ):
         found = World(sim, account)
         sim.advance(60)
@@ -153,7 +153,7 @@ def test_an_answer_that_was_lost_is_looked_for_and_never_sent_again(
     ground, actuation, make, operation, fault, effects, end
 ):
     proposal_id, before = propose(actuation, make(ground)), ground.seen()
-    ground.sim.fail(operation, fault, seconds=2)
+    ground.sim.fail(operation, fault)
     assert actuation.act(proposal_id, by="agent:test").status == "unknown"
     assert actuation.act(proposal_id, by="agent:test").status in ("unknown", "done")
     ground.sim.advance(361)

@@ -122,9 +122,9 @@ def test_an_object_is_put_once(world, kind, meaning, effects):
 def test_silence_after_a_write_ends_at_our_own_time_out_and_is_unknown(world):
     fleet = world.fleet("batch")
     intent = world.intent(ChangeFleet(fleet=fleet.ref, desired_capacity=fleet.desired_capacity + 1))
-    with opened(world.sim, read_seconds=0.3) as hasty:
+    with opened(world.sim, read_seconds=1) as hasty:
         before = world.seen()
-        world.sim.fail("UpdateAutoScalingGroup", "timeout-after-effect", seconds=1.0)
+        world.sim.fail("UpdateAutoScalingGroup", "timeout-after-effect", seconds=5)
         with pytest.raises(OutcomeUnknown, match="no answer came"):
             hasty.writer.set_fleet(intent, fleet.ref, FleetSettings(desired_capacity=fleet.desired_capacity + 1))
         assert len(world.effects_since(before, "UpdateAutoScalingGroup")) == 1

@@ -7,10 +7,12 @@ import pytest
 
 from policies.articles import Document
 from policies.document import OBSERVE_ONLY, PRESETS, load_policy, parse_policy, preset
+from policies.expressions import tags_in
 from policies.schema import document_schema
 from policies.yaml_text import MAX_DEPTH, read_yaml
 from tests.policies.cases import WHOLE, policy, rule
 from tools.errors import PolicyError
+from tools.records import ACTION_TYPES
 
 pytestmark = pytest.mark.accepts("DC-02", "P-15")
 
@@ -251,3 +253,75 @@ def test_the_schema_knows_every_key_of_the_document():
     for key in {k[-1] for k in KEYS if not k[-1].startswith(("tag:", "replace_over"))}:
         assert f'"{key}"' in text
     assert set(document_schema()["properties"]) == set(Document.model_fields)
+
+
+@pytest.mark.accepts("P-15")
+@pytest.mark.parametrize("word", ["terminate-instances", "set-purchase-mix", "delete-fleet", "run-instances"])
+def test_a_notice_asks_only_to_save_drain_replace_and_resume(word):
+    with pytest.raises(PolicyError, match=rf"p\.yaml:[0-9]+: no interruption notice asks for {word}.*nearest: "):
+        policy(rule(mode="{type: autonomous, on: interruption-notice}", actions=f"[request-checkpoint, {word}]"))
+
+
+@pytest.mark.parametrize(
+    ("when", "nearest"),
+    [
+        ("action.kind != 'operate-instance'", "operate-instances"),
+        ("action.operation != 'terminated'", "terminate"),
+        ("facts.resource == 'aws.ec2-flet'", "aws.ec2-fleet"),
+    ],
+)
+def test_a_word_that_a_field_never_has_is_refused(when, nearest):
+    with pytest.raises(PolicyError, match=f"nearest: '{nearest}'"):
+        policy(rule(extra=f'    when: "{when}"\n'))
+
+
+@pytest.mark.parametrize("word", ACTION_TYPES)
+def test_every_word_can_be_named_and_never_be_done(word):
+    assert policy(rule(actions=f"[{word}]"), head=f"protect: {{never: [{word}]}}").compiled.rules[0].words == {word}
+
+
+@pytest.mark.parametrize(
+    ("resource", "said"),
+    [("aws.spot-fleet", "Spot Fleet requests"), ("aws.ec2", "single instances"), ("any", "fleets of any kind")],
+)
+def test_explaining_says_which_kind_of_fleet(resource, said):
+    lines = policy(rule().replace("aws.asg", resource)).describe()
+    assert any(f"autonomous for {said}" in line for line in lines)
+
+
+@pytest.mark.accepts("P-16")
+def test_the_blast_radius_that_nobody_wrote_is_told():
+    (line,) = [line for line in policy(rule()).describe() if "max_instances_replaced" in line]
+    assert "at most 50 % of the fleet and never more than 10 replaced in 1h, more asks" in line
+
+
+@pytest.mark.parametrize(
+    ("when", "keys"),
+    [
+        ("facts.tags['team'] == 'a'", ("team",)),
+        ("'team' in facts.tags", ("team",)),
+        ("has(facts.tags.team)", ("team",)),
+        ("facts.tags.exists(k, k == 'team')", ("*",)),
+        ("size(facts.tags) > 0", ("*",)),
+        ("facts.zones > 1", ()),
+    ],
+)
+def test_the_tags_that_an_expression_goes_by_are_known(when, keys):
+    assert tags_in(when) == keys
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "    filters: [{type: value, key: fleet, op: glob, value: 'batch-*'}]\n",
+        "    when: facts.fleet == 'batch'\n",
+    ],
+)
+def test_where_policies_go_by_a_fleets_name_the_tag_name_is_one_of_theirs(extra):
+    (line,) = [line for line in policy(rule(extra=extra)).describe() if line.startswith("  tags:")]
+    assert "Name" in line
+
+
+def test_the_schema_knows_every_word_that_is_never_done():
+    words = document_schema()["$defs"]["Protect"]["properties"]["never"]["items"]["enum"]
+    assert {"terminate-outside-asg", "delete-asg", *ACTION_TYPES} <= set(words)

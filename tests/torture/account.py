@@ -6,7 +6,6 @@ log also notes where the journal's chain ended when the effect happened.
 """
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -18,6 +17,8 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from tests.forked_accounts import end_with_parent, laid_out
 
 HELD_SECONDS = 20.0
 
@@ -46,7 +47,7 @@ class Served:
 
     def __init__(self, account: Any, port: int, effects: Path, journal: Path) -> None:
         from tools.simulation.effects import EffectLog
-        from tools.simulation.server import listen
+        from tools.simulation.server import introduce, listen
 
         self.account = account
         self.gate = Gate()
@@ -63,14 +64,7 @@ class Served:
 
         account.world.effects = WatchedLog(None)
         self.server = listen(self.answer, port)
-        account.control.ready = {
-            "endpoint_url": f"http://127.0.0.1:{self.server.server_port}",
-            "region": account.world.region,
-            "account_id": "123456789012",
-            "queue_url": f"http://127.0.0.1:{self.server.server_port}/123456789012/{account.laid.queue_name}",
-            "scenario": account.world.scenario,
-            "seed": account.world.seed,
-        }
+        introduce(account, self.server.server_port)
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -188,26 +182,12 @@ def _free(port: int) -> bool:
     return True
 
 
-def end_with_parent() -> None:
-    """Linux tells us when whoever started us is gone: no process outlives the harness."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def main() -> None:
     """python -m tests.torture.account DOOR SCENARIO SEED: ends with its starter."""
     door, scenario, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    import logging
-
     end_with_parent()
-    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-    os.environ.pop("MOTO_ACCOUNT_ID", None)
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    from tools.simulation.building import build
-
-    account = build(scenario=scenario, seed=seed, speed=None, prices=None, effects=None)
-    gc.collect()
-    gc.freeze()
+    account = laid_out(scenario=scenario, seed=seed)
     Process(account).live(door)
 
 

@@ -13,7 +13,7 @@ def main() -> None:
         plant(planted)
     results = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints, it is no result
-    from tests.torture.account import end_with_parent
+    from tests.forked_accounts import end_with_parent
 
     end_with_parent()
     from tests.torture.deeds import policy_text

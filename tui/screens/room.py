@@ -209,6 +209,7 @@ class Room(Asking, Screen[None]):
         elif self._focused_before is not None:
             self.set_focus(self._focused_before)
             self._focused_before = None
+        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What cannot be seen is not acted on."""

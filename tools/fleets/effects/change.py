@@ -76,7 +76,7 @@ class ChangeFleetEffect(Effect[ChangeFleet]):
         return writer.set_fleet(intent, action.fleet, FleetSettings(mix=mix, **others))
 
     def observe(self, reader: CloudReader, intent: Intent, action: ChangeFleet) -> dict[str, Any]:
-        return _fields(intent.want, reader.fleet(action.fleet))
+        return _fields(dict.fromkeys((*named_fields(action), *intent.want)), reader.fleet(action.fleet))
 
     def items(self, want: dict[str, Any], seen: dict[str, Any]) -> tuple[ItemOutcome, ...]:
         """One call: all or nothing."""

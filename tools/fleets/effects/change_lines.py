@@ -83,6 +83,11 @@ def change_warnings(action: ChangeFleet, fleet: Fleet, moved: Movement) -> tuple
             f"AWS will terminate {len(moved.ends)} of {len(fleet.instances)} instances{first};"
             " these are the likeliest, AWS chooses"
         )
+    if fleet.ref.kind != "asg" and any(i.purchase_option == "on-demand" for i in moved.ends):
+        said.append(
+            "EC2 documents that a smaller target ends spot instances, not that it ends on-demand ones: these may run"
+            " on, and are billed, until somebody ends them"
+        )
     mix = mix_after(action, fleet)
     removed = {*(fleet.mix.instance_types if fleet.mix else ())} - {*(mix.instance_types if mix else ())}
     staying = [i for i in fleet.instances if i.instance_type in removed and i not in moved.ends]

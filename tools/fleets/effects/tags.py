@@ -59,6 +59,10 @@ class SetTagsEffect(Effect[SetTags]):
             return ()
         said = ["policies, budgets and cost reports that go by these tags see the fleet anew"]
         there = [line.field.removeprefix("tag ") for line in lines if line.before]
+        if action.remove and fleet.ref.kind == "asg":
+            said.append(
+                "whether instances to come had a removed tag is not recorded: set back, it is the group's alone"
+            )
         said += [
             f"{', '.join(there[:5])}: {owner} writes tags of this fleet, and its next run may set them back"
             for owner in owners(fleet)
