@@ -98,6 +98,10 @@ class Care:
                 found[name] = one
         return tuple(found.values())
 
+    def escalated(self) -> "tuple[WatchedChange, ...]":
+        """Changes that failed and wait for a person to look, oldest first."""
+        return self.journal.watches.of_status("escalated")
+
     def changes(self, fleet: str) -> tuple[FleetChange, ...]:
         """The newest changes of a fleet (its label), newest first."""
         return tuple(self._told(c) for c in self.journal.changes_of(fleet, limit=MOST_CHANGES))

@@ -1,13 +1,15 @@
 """Records as lines for a plain terminal: the same facts as the approval card, for plan, apply, chat -p and the tour."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from agent.journal.records import SavedProposal
+from agent.journal.watches import WatchedChange
 from policies.records import Aftercare, Decision, Proposal
 from tools.records import Alert, Fleet, HourlyCost, Inventory, Outcome, Preview, Watch
+from tui.care import FleetChange
 from tui.output import plain, table
 
 
@@ -125,6 +127,22 @@ def fleet_lines(fleet: Fleet) -> Iterator[str]:
         "\n", "\n  "
     )
     yield f"  as of {fleet.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(fleet.source)}"
+
+
+def change_lines(changes: Sequence[FleetChange]) -> Iterator[str]:
+    """The newest changes, what a watch found, and the way back."""
+    for one in changes:
+        change = one.change
+        found = "set back by " + one.undone if one.undone else one.watch.status if one.watch else "not watched"
+        types = ", ".join(change.action.types)
+        yield f"  changed   {change.at:%m-%d %H:%MZ} {plain(types)}: {change.status}, {found} · {change.proposal_id}"
+    if any(c.undone is None for c in changes):
+        yield "            spotwarden apply --rollback ID sets one back"
+
+
+def escalated_line(watch: WatchedChange) -> str:
+    """critical · verification · asg/batch: which change failed, and why it is not set back."""
+    return f"critical · verification · {plain(f'{watch.fleet}: {watch.proposal_id} failed: {watch.told}')}"
 
 
 def alert_line(alert: Alert) -> str:

@@ -116,6 +116,21 @@ def test_a_watched_change_that_is_set_back_by_hand_is_watched_no_more(run, batch
     assert sizes(account, before) == [MORE, SIZE]
 
 
+def test_where_nobody_sits_a_wish_for_a_rollback_is_no_yes_to_it(run, batch, account, time_passes):
+    dry(account)
+    before, proposal_id = seen(account), planned(run)
+    child = process("apply", proposal_id, "--yes", "--rollback-on-fail")
+    for line in child.stderr:
+        if "of 20 min" in line:
+            break
+    child.kill()
+    child.communicate()
+    told = run("apply", "--watch", proposal_id, "--rollback-on-fail")
+    assert told.exit == 1
+    assert "it waits for you: spotwarden approve" in told.out
+    assert sizes(account, before) == [MORE]
+
+
 def test_what_somebody_else_changed_since_is_not_set_back(run, batch, account):
     proposal_id = planned(run)
     assert run("apply", proposal_id, "--yes").exit == 0

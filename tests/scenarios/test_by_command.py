@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.forked_accounts import started
 from tests.scenarios.test_tour import spotwarden
-from tools.simulation.client import SimulatedAccount
 
 pytestmark = pytest.mark.accepts("P-09", "P-14", "P-17")
 SPEED = 300.0
@@ -15,15 +15,18 @@ SPEED = 300.0
 @pytest.fixture
 def by_command(tmp_path):
     """Runs a command on an account that lives on between them; its JSON, and the exit code it must have."""
-    with SimulatedAccount.start(scenario="tour", seed=7, speed=SPEED) as account:
+    with started(scenario="tour", seed=7, speed=SPEED) as account:
+        at = {"SPOTWARDEN_ENDPOINT_URL": account.endpoint_url, "SPOTWARDEN_DB": str(tmp_path / "j.db")}
 
         def run(*arguments: str, exits: int = 0):
-            at = {"SPOTWARDEN_ENDPOINT_URL": account.endpoint_url, "SPOTWARDEN_DB": str(tmp_path / "j.db")}
             ran = spotwarden(tmp_path, *arguments, "--json", **at)
             assert ran.returncode == exits, ran.stderr
             return json.loads(ran.stdout)
 
-        run.effects = account.effects
+        def text(*arguments: str) -> str:
+            return spotwarden(tmp_path, *arguments, **at).stdout
+
+        run.effects, run.text = account.effects, text
         yield run
 
 
@@ -47,6 +50,9 @@ def test_ml_train_is_diversified_lowered_by_a_step_and_rolled_back(by_command):
     assert back["outcome"]["status"] == "done"
     assert back["outcome"]["after"] == {"on_demand_base_capacity": 2}
     assert back["verification"]["status"] == "passed"
+    told = by_command.text("fleets", "ml-train")
+    assert f"set-purchase-mix: done, set back by {back['proposal_id']}" in told
+    assert "set-allocation-strategy, set-instance-types: done, passed" in told
     done = [e["operation"] for e in by_command.effects() if e["service"] == "autoscaling"]
     assert done == ["UpdateAutoScalingGroup"] * 3
 

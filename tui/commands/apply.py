@@ -49,7 +49,8 @@ def apply(
     with open_house(settings) as house:
         tell_open(settings, house)
         if watch is not None:
-            code = _end(settings, house, watch, outcome=None, rollback_on_fail=rollback_on_fail)
+            said_yes = rollback_on_fail and _answers(settings, yes=yes)
+            code = _end(settings, house, watch, outcome=None, rollback_on_fail=said_yes)
         else:
             saved = _find(house, plan) if plan is not None else _undoing(house, rollback or "", wanted)
             code = _carry_out(settings, house, saved, wanted, yes=yes)
@@ -109,7 +110,7 @@ def _carry_out(
     if not _is_watched(house, proposal_id):
         _tell(settings, house, proposal_id, outcome, None)
         return 0 if outcome.status in _MADE else 1
-    rollback = wanted is not None and wanted.on_fail == "rollback"
+    rollback = wanted is not None and wanted.on_fail == "rollback" and _answers(settings, yes=yes)
     return _end(settings, house, proposal_id, outcome=outcome, rollback_on_fail=rollback)
 
 
@@ -316,6 +317,11 @@ def _not_denied(saved: "SavedProposal") -> "SavedProposal":
     return saved
 
 
+def _answers(settings: Settings, *, yes: bool) -> bool:
+    """Whether a person answers: by --yes, or at the keyboard."""
+    return yes or (settings.input and not settings.json and is_terminal())
+
+
 def _approve(settings: Settings, house: "House", saved: "SavedProposal", *, yes: bool) -> None:
     """A person's yes, from --yes or from the keyboard; anything else is no."""
     from tools.errors import ApprovalNeeded, Denied
@@ -323,7 +329,7 @@ def _approve(settings: Settings, house: "House", saved: "SavedProposal", *, yes:
 
     proposal_id = saved.proposal.proposal_id
     if not yes:
-        if settings.json or not settings.input or not is_terminal():
+        if not _answers(settings, yes=yes):
             raise ApprovalNeeded(
                 f"{proposal_id} needs a person's approval: {'; '.join(saved.decision.reasons)}",
                 hint=f"spotwarden approve {proposal_id}, or apply with --yes",
