@@ -8,6 +8,7 @@ from tools.errors import UsageError
 if TYPE_CHECKING:
     from policies.records import Aftercare
     from tools.fleets.draw_up import Typed
+    from tools.fleets.slo_floor import OnDemandFloor
 
 _HINT = "spotwarden plan --help"
 _VERIFY = "20m"
@@ -100,6 +101,32 @@ def aftercare_from(verify: str | None, *, rollback: bool) -> "Aftercare | None":
         raise UsageError(
             f"--verify {verify}: must be a duration from 1m to 7d", hint="such as 90s, 20m or 2h"
         ) from None
+
+
+def floor_from(options: Mapping[str, Any], desired: int) -> "OnDemandFloor":
+    """The smallest on-demand base that meets the objective named. Raises UsageError: not a share, or two bases."""
+    from tools.fleets.slo_floor import ServiceObjective, baseline_for_slo
+
+    if options["on_demand_base"] is not None:
+        raise UsageError("--on-demand-base and an objective exclude each other", hint="leave one of them out")
+    served = None if options["served"] is None else _share("--served", options["served"])
+    least = 0.0 if options["keep_serving"] is None else _share("--keep-serving", options["keep_serving"])
+    return baseline_for_slo(
+        desired,
+        ServiceObjective(least_share=least, served_share=served),
+        losses_per_day=options["losses_per_day"],
+        minutes_lost=options["minutes_lost"],
+    )
+
+
+def _share(option: str, text: str) -> float:
+    try:
+        percent = float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise UsageError(f"{option} {text}: must be 0% to 100%", hint=_HINT)
+    return percent / 100
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

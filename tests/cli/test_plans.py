@@ -194,6 +194,19 @@ def test_a_step_goes_so_far_and_says_how_many_there_are(ops, untouched):
     assert ops("plan", "trainers", "--desired", "4", "--detailed-exitcode").exit == 0
 
 
+@pytest.mark.accepts("IN-11")
+def test_an_objective_becomes_an_on_demand_base_and_says_why(ops, untouched):
+    half = ops("plan", "trainers", "--keep-serving", "50%", "--json")
+    assert half.json["proposal"]["action"]["on_demand_base_capacity"] == 2
+    assert "50% must serve" in half.err
+    rare = ("plan", "trainers", "--served", "99.9%", "--losses-per-day", "0.5", "--minutes-lost", "10", "--json")
+    assert (
+        ops(*rare).json["proposal"]["action"]["on_demand_base_capacity"] == 3
+    )  # gone .347 % of the time, .1 % allowed
+    ops("plan", "trainers", "--keep-serving", "50%", "--on-demand-base", "1").refuses(64, "exclude each other")
+    ops("plan", "trainers", "--keep-serving", "most").refuses(64, "--keep-serving most")
+
+
 @pytest.mark.accepts("U-04", "P-20")
 def test_a_change_is_set_back_to_what_was_recorded_and_only_once(ops, account):
     done, _ = carried_out(ops, account, "trainers", "--on-demand-base", "2")

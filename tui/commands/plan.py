@@ -78,6 +78,12 @@ def plan(
     no_boot: Annotated[bool, typer.Option("--no-boot", help="snapshot: all but the root volume")] = False,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, repeatable")] = None,
     untag: Annotated[list[str] | None, typer.Option(help="KEY, repeatable")] = None,
+    keep_serving: Annotated[
+        str | None, typer.Option(help="on-demand base from an objective: this much serves when all spot is taken, 50%")
+    ] = None,
+    served: Annotated[str | None, typer.Option(help="or: so much of all demand is served over time, 99.9%")] = None,
+    losses_per_day: Annotated[float | None, typer.Option(help="for --served: how often all spot is taken")] = None,
+    minutes_lost: Annotated[float | None, typer.Option(help="for --served: until other capacity serves")] = None,
     step: Annotated[str | None, typer.Option(help="go only so far now, such as 10% of desired capacity")] = None,
     verify: Annotated[str | None, typer.Option(help="watch it so long after it is applied, such as 20m")] = None,
     rollback_on_fail: Annotated[
@@ -98,7 +104,7 @@ def plan(
     from tools.errors import UsageError
     from tui.opening import open_house
     from tui.output import emit, say
-    from tui.plan_words import aftercare_from, settings_from, step_percent, typed_from
+    from tui.plan_words import aftercare_from, floor_from, settings_from, step_percent, typed_from
     from tui.render import proposal_lines, saved_json
 
     settings = settings_of(ctx)
@@ -113,7 +119,12 @@ def plan(
             action = _operation(house, fleet, do, typed_from(options))
             steps = 1
         else:
-            action, steps = _change(house, fleet, settings_from(options), percent)
+            wanted = settings_from(options)
+            if keep_serving is not None or served is not None:
+                floor = floor_from(options, house.fleet(fleet).desired_capacity)
+                say(settings, f"on-demand base {floor.units}: {floor.by}")
+                wanted["on_demand_base_capacity"] = floor.units
+            action, steps = _change(house, fleet, wanted, percent)
         answer = house.account.writer.try_out(action) if dry_run else ""
         if dry_run:
             _tell_dry_run(settings, house, action, answer)
