@@ -134,7 +134,7 @@ def mould(orders: socket.socket, *, scenario: str, seed: int, prices: str | None
     trouble = ""
     try:
         account = laid_out(scenario=scenario, seed=seed, prices=prices and Path(prices))
-    except SpotError as error:
+    except Exception as error:  # noqa: BLE001  whoever asks is told, and the kitchen stays open for the others
         trouble = _words(error)
     for order, caller in taken(orders):
         if trouble:
@@ -185,9 +185,11 @@ def live(account: Any, caller: socket.socket, *, speed: float | None, effects: s
     os._exit(0)
 
 
-def _words(error: SpotError) -> str:
-    hint = f" ({error.hint})" if error.hint else ""
-    return f"simulated account: {error.message}{hint}"
+def _words(error: Exception) -> str:
+    """As the process would say it."""
+    if not isinstance(error, SpotError):
+        return f"simulated account: {type(error).__name__}: {error}"
+    return f"simulated account: {error.message}" + (f" ({error.hint})" if error.hint else "")
 
 
 def end_with_parent() -> None:

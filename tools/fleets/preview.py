@@ -97,7 +97,7 @@ def _of_things(action: Action, fleet: Fleet, *, now: datetime) -> Preview:
         instances_total=len(fleet.instances),
         cost_before=unread,
         cost_after=unread,
-        added_cost_usd_per_day=Decimal(0),
+        added_cost_usd_per_day=Decimal(0) if effect.free else None,
         risk_before="unknown",
         risk_after="unknown",
         reversible=effect.can_undo(action),

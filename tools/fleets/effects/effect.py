@@ -31,6 +31,8 @@ class Effect(Generic[A]):
     """how long after a call its effect may stay unseen"""
     moves: bool = True
     """whether instances or money may move; False: no price is read for it, it may be urgent"""
+    free: bool = True
+    """of what moves nothing: whether it costs nothing; False = what it costs is not known"""
     reversible: bool = False
     """whether `undo` can name an action that sets back what this one set"""
 

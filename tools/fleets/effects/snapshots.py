@@ -23,6 +23,7 @@ _WARNINGS = (
 class CreateSnapshotsEffect(Effect[CreateSnapshots]):
     iam = ("ec2:CreateSnapshots", "ec2:CreateTags")
     moves = False
+    free = False
 
     def seen(self, reader: CloudReader, action: CreateSnapshots, fleet: Fleet) -> dict[str, Any]:
         """The instance, and every volume as attached: which of them are taken is decided by EC2 at that moment."""

@@ -14,6 +14,7 @@ _FIELD = "delete_on_termination"
 class SetVolumeRetentionEffect(Effect[SetVolumeRetention]):
     iam = ("ec2:ModifyInstanceAttribute",)
     moves = False
+    free = False
     reversible = True
 
     def seen(self, reader: CloudReader, action: SetVolumeRetention, fleet: Fleet) -> dict[str, Any]:
