@@ -30,7 +30,7 @@ def settings_from(options: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a ChangeFleet that the options name. Raises UsageError."""
     wanted = {field: options[name] for name, field in _FIELDS.items() if options[name] is not None}
     if options["types"] is not None:
-        wanted["instance_types"] = _listed(options["types"])
+        wanted["instance_types"] = [part.strip() for part in options["types"].split(",")]  # a blank one is told
     if options["weights"] is not None:
         wanted["weights"] = _weights(options["weights"])
     if options["vcpus"] is not None or options["memory_mib"] is not None:

@@ -279,7 +279,7 @@ def test_a_plan_for_a_fleet_that_is_gone_is_refused(run, asg, account):
     assert run(*PLAN, "-o", "plan.json").exit == 0
     asg.delete_auto_scaling_group(AutoScalingGroupName="web-canary", ForceDelete=True)
     before = len(account.effects())
-    run("apply", "plan.json", "--yes").refuses(1, "web-canary")
+    run("apply", "plan.json", "--yes").refuses(6, "web-canary", "there → gone")
     assert len(account.effects()) == before
     assert run("audit", "verify").exit == 0
 

@@ -137,7 +137,7 @@ def check_configs(world: World, configs: Sequence[dict[str, Any]]) -> None:
             launch_template_version(world, config["LaunchTemplateSpecification"])
         for override in config.get("Overrides") or []:
             kind, zone = override.get("InstanceType"), override.get("AvailabilityZone")
-            if kind and kind not in INSTANCE_TYPES:
+            if kind and kind not in INSTANCE_TYPES and kind not in world.market.types():
                 raise EC2ClientError("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
             if zone and zone not in world.zones:
                 raise EC2ClientError("InvalidParameterValue", f"Invalid availability zone: [{zone}]")
