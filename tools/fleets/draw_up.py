@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -23,6 +23,7 @@ from tools.records import (
     Fleet,
     FleetRef,
     Instance,
+    InstanceOperation,
     OperateInstances,
     RunInstances,
     SetTags,
@@ -211,19 +212,7 @@ def _tags(reader: CloudReader, name: str, _operation: str, typed: Typed) -> Acti
 
 
 OPERATIONS: dict[str, Callable[[CloudReader, str, str, Typed], Action]] = {
-    **dict.fromkeys(
-        (
-            "stop",
-            "hibernate",
-            "start",
-            "terminate",
-            "enter-standby",
-            "exit-standby",
-            "protect-from-scale-in",
-            "unprotect-from-scale-in",
-        ),
-        _operate,
-    ),
+    **dict.fromkeys(get_args(InstanceOperation), _operate),
     "start-instance-refresh": _refresh,
     "cancel-instance-refresh": _cancel,
     "create-fleet": _create,

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tools.cloud import CloudReader
 from tools.errors import UsageError
-from tools.fleets.effects import effect_of
+from tools.fleets.effects import EFFECTS, effect_of
 from tools.fleets.find import find_fleet
 from tools.market.subject import FLEETS_IAM
 from tools.records import (
@@ -23,20 +23,11 @@ from tools.records import (
 from tools.tool import tool
 
 FleetOperation = Literal["start-instance-refresh", "cancel-instance-refresh", "delete", "delete-with-instances"]
-_BY_HAND = (
-    "autoscaling:EnterStandby",
-    "autoscaling:ExitStandby",
-    "autoscaling:SetInstanceProtection",
-    "autoscaling:TerminateInstanceInAutoScalingGroup",
-    "ec2:StartInstances",
-    "ec2:StopInstances",
-    "ec2:TerminateInstances",
-)
 
 
 @tool(
     effect="write",
-    iam=(*_BY_HAND, *FLEETS_IAM),
+    iam=(*EFFECTS["operate-instances"].iam, *FLEETS_IAM),
     example={
         "fleet": "web-canary",
         "operation": "enter-standby",
