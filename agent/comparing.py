@@ -7,9 +7,8 @@ from typing import Any
 from agent.facts import drift
 from agent.journal.records import SavedProposal
 from policies.records import Decision, Proposal
-from tools.cloud import Account
 from tools.errors import StalePlan
-from tools.records import FleetRef, Intent, ItemOutcome, OutcomeStatus
+from tools.records import Account, FleetRef, Intent, ItemOutcome, OutcomeStatus
 
 # how much dearer a change may have become since it was shown
 _DEARER_USD_A_DAY = Decimal(5)

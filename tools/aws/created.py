@@ -9,9 +9,8 @@ from typing import Any
 
 from tools.aws import ec2, fleets, spot_fleets, templates
 from tools.aws.calls import Calls
-from tools.cloud import Site
 from tools.errors import NotFound
-from tools.records import Action, CreateFleet, CreateSnapshots, CreateTemplateVersion, FleetKind, RunInstances
+from tools.records import Action, CreateFleet, CreateSnapshots, CreateTemplateVersion, FleetKind, RunInstances, Site
 
 INTENT_TAG = "spotwarden:intent"
 _LIVE_STATES = ("pending", "running", "stopping", "stopped")

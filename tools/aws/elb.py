@@ -5,9 +5,9 @@ from typing import Any
 
 from tools.aws.calls import Calls
 from tools.aws.errors import request_id_of
-from tools.cloud import Receipt, TargetGroup
+from tools.cloud import Receipt
 from tools.errors import NotFound
-from tools.records import SetTargets
+from tools.records import SetTargets, TargetGroup
 
 _DELAY = "deregistration_delay.timeout_seconds"
 _NONE_SET = 300

@@ -23,14 +23,16 @@ from tools.aws import (
 )
 from tools.aws.calls import Calls
 from tools.aws.kept import Kept
-from tools.cloud import Account, Clock, InstanceRefresh, Site, StoredObject, TargetGroup, TemplateVersion
+from tools.cloud import Clock
 from tools.errors import Rejected
 from tools.records import (
     LINUX,
+    Account,
     Action,
     Fleet,
     FleetKind,
     FleetRef,
+    InstanceRefresh,
     InstanceTypeSpec,
     OnDemandRate,
     PlacementScore,
@@ -38,7 +40,11 @@ from tools.records import (
     ReservedInstances,
     SavingsPlan,
     SetAside,
+    Site,
     SpotPrice,
+    StoredObject,
+    TargetGroup,
+    TemplateVersion,
 )
 
 RATES_KEPT = timedelta(hours=12)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tools.aws.calls import Calls
-from tools.cloud import InstanceRefresh
+from tools.records import InstanceRefresh
 
 
 def instance_refreshes(calls: Calls, name: str) -> tuple[InstanceRefresh, ...]:

@@ -10,8 +10,8 @@ from urllib3.exceptions import HTTPError
 
 from tools.aws.calls import Calls
 from tools.aws.errors import one_line
-from tools.cloud import StoredObject
 from tools.errors import DataError, Unreachable
+from tools.records import StoredObject
 
 PIECE_BYTES = 1 << 20
 _BODY_ATTEMPTS = 3

@@ -1,7 +1,7 @@
 """Launch templates and their versions."""
 
 from tools.aws.calls import Calls
-from tools.cloud import TemplateVersion
+from tools.records import TemplateVersion
 
 
 def template_versions(calls: Calls, template_id: str) -> tuple[TemplateVersion, ...]:

@@ -1,5 +1,6 @@
 """The frozen nouns. A noun lives on the lowest floor that speaks it."""
 
+from tools.records.account import Account, InstanceRefresh, Site, StoredObject, TargetGroup, TemplateVersion
 from tools.records.actions import (
     ACTION,
     ACTION_KINDS,
@@ -111,6 +112,7 @@ __all__ = [
     "ACTION_TYPES",
     "CHANGE_TYPES",
     "LINUX",
+    "Account",
     "Action",
     "AdvisorBand",
     "Alert",
@@ -149,6 +151,7 @@ __all__ = [
     "Instance",
     "InstanceId",
     "InstanceOperation",
+    "InstanceRefresh",
     "InstanceRequirements",
     "InstanceRisk",
     "InstanceTypeName",
@@ -198,10 +201,14 @@ __all__ = [
     "SetTargets",
     "SetVolumeRetention",
     "Share",
+    "Site",
     "SpotAllocationStrategy",
     "SpotPrice",
     "StartInstanceRefresh",
+    "StoredObject",
     "Tag",
+    "TargetGroup",
+    "TemplateVersion",
     "UtcTime",
     "Watch",
     "canonical_json",

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from tools.cloud import Clock, CloudReader, CloudWriter, Receipt, StoredObject
+from tools.cloud import Clock, CloudReader, CloudWriter, Receipt
 from tools.errors import CheckpointDamaged, DataError, NotFound, UsageError
 from tools.market.subject import named_fleet
 from tools.records import (
@@ -26,6 +26,7 @@ from tools.records import (
     Intent,
     Name,
     RestoreCheckpoint,
+    StoredObject,
     canonical_json,
 )
 from tools.tool import explain, tool

@@ -114,7 +114,6 @@ class Account:
         took = ("x-sim-seconds", f"{time.perf_counter() - began:.6f}")
         return _send(Answer(answered.status, [*answered.headers, took], answered.body), start_response, environ)
 
-    # --- faults
     def _with_fault(
         self, request: Request, environ: dict[str, Any], fault: Fault | None, visits: list[Fault]
     ) -> Answer:
@@ -154,7 +153,6 @@ class Account:
         headers = [("Content-Type", kind), ("x-amzn-RequestId", request_id)]
         return Answer(status, [*headers, ("x-amzn-ErrorType", code)], body)
 
-    # --- effects
     def _carry_out(self, request: Request, environ: dict[str, Any], short: tuple[float, str] | None = None) -> Answer:
         """short: the share that is done, and AWS's code for the rest; None = all of it"""
         if request.operation == "ReceiveMessage":
@@ -245,7 +243,6 @@ class Account:
             with self.world.news:
                 self.world.news.wait(min(left, 0.5))
 
-    # --- services
     def _dispatch(self, request: Request, environ: dict[str, Any]) -> Answer:
         if request.service in ("pricing", "savingsplans"):
             return self._beside_moto(request)

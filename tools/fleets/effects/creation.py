@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from tools.cloud import CloudReader, CloudWriter, Receipt, Site
+from tools.cloud import CloudReader, CloudWriter, Receipt
 from tools.errors import NotFound, UsageError
 from tools.fleets.effects.effect import Effect
 from tools.fleets.launches import Movement, movement, weights
@@ -26,6 +26,7 @@ from tools.records import (
     OperateInstances,
     PurchaseMix,
     RunInstances,
+    Site,
     Tag,
 )
 

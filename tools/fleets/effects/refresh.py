@@ -3,12 +3,20 @@
 from datetime import timedelta
 from typing import Any
 
-from tools.cloud import CloudReader, CloudWriter, InstanceRefresh, Receipt
+from tools.cloud import CloudReader, CloudWriter, Receipt
 from tools.errors import UsageError
 from tools.fleets.effects.effect import Effect, instances_bound
 from tools.fleets.launches import Movement, replacements
 from tools.market.pricebook import PriceBook
-from tools.records import CancelInstanceRefresh, FieldChange, Fleet, Instance, Intent, StartInstanceRefresh
+from tools.records import (
+    CancelInstanceRefresh,
+    FieldChange,
+    Fleet,
+    Instance,
+    InstanceRefresh,
+    Intent,
+    StartInstanceRefresh,
+)
 
 _KNOWN = 20
 """refreshes that an intent remembers; older ones are told by their start"""
