@@ -12,6 +12,9 @@ from tools.records import Alert, Fleet, HourlyCost, Inventory, Outcome, Preview,
 from tui.care import FleetChange
 from tui.output import plain, table
 
+_INSTANCES = 40
+"""shown of one fleet"""
+
 
 def usd(amount: Decimal | None, *, digits: int = 2, sign: bool = False) -> str:
     """«$1,234.50», «unknown» for None; with `sign`, «+$1.20» / «-$1.20»."""
@@ -126,6 +129,11 @@ def fleet_lines(fleet: Fleet) -> Iterator[str]:
     yield "  " + table(("POOL", "INSTANCES"), [(p.label, n) for p, n in rows], right=frozenset({1})).replace(
         "\n", "\n  "
     )
+    shown = fleet.instances[:_INSTANCES]
+    ids = [(i.instance_id, i.pool.label, i.purchase_option, i.lifecycle_state or i.state) for i in shown]
+    yield "  " + table(("INSTANCE", "POOL", "OPTION", "STATE"), ids).replace("\n", "\n  ")
+    if len(shown) < len(fleet.instances):
+        yield f"  and {len(fleet.instances) - len(shown)} more: --json has all"
     yield f"  as of {fleet.as_of:%Y-%m-%d %H:%M:%SZ} · {plain(fleet.source)}"
 
 

@@ -29,7 +29,9 @@ def apply(
     ctx: typer.Context,
     plan: Annotated[str | None, typer.Argument(help="plan file, or the id of a proposal")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="approve it yourself; the policy still has its say")] = False,
-    verify: Annotated[str | None, typer.Option(help="watch the fleet afterwards, such as 20m, and wait")] = None,
+    verify: Annotated[
+        str | None, typer.Option(help="watch it so long afterwards, such as 20m; a policy may want longer")
+    ] = None,
     rollback_on_fail: Annotated[
         bool, typer.Option("--rollback-on-fail", help="watch it, and set it back when it does harm")
     ] = False,
@@ -98,8 +100,14 @@ def _carry_out(
     settings: Settings, house: "House", saved: "SavedProposal", wanted: "Aftercare | None", *, yes: bool
 ) -> int:
     """Approve where it waits, arm the watch, act once, wait for the verdict; the exit code."""
+    from tui.output import say
+    from tui.render import outcome_line
+
     proposal = saved.proposal
     proposal_id = proposal.proposal_id
+    known = house.journal.outcomes(proposal_id)
+    if known and known[-1].status in _MADE:
+        say(settings, f"{proposal_id} was carried out at {known[-1].at:%Y-%m-%d %H:%M:%S} UTC: nothing is sent again")
     if saved.status == "pending":
         house.actuation.check_running()
         _approve(settings, house, saved, yes=yes)
@@ -110,8 +118,18 @@ def _carry_out(
     if not _is_watched(house, proposal_id):
         _tell(settings, house, proposal_id, outcome, None)
         return 0 if outcome.status in _MADE else 1
+    say(settings, f"{outcome_line(outcome)}; now it is watched{_how_long(house, proposal_id, wanted)}")
     rollback = wanted is not None and wanted.on_fail == "rollback" and _answers(settings, yes=yes)
     return _end(settings, house, proposal_id, outcome=outcome, rollback_on_fail=rollback)
+
+
+def _how_long(house: "House", proposal_id: str, wanted: "Aftercare | None") -> str:
+    """Why it takes longer than was asked for, when it does."""
+    watch = house.journal.watches.one(proposal_id)
+    asked = wanted.verify_seconds if wanted is not None else None
+    if watch is None or asked is None or watch.seconds <= asked:
+        return ""
+    return f" for {watch.seconds / 60:g} min, as long as the policy wants"
 
 
 def _arm(house: "House", saved: "SavedProposal", wanted: "Aftercare") -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 _EXITS = {"answered": 0, "waiting": 4, "cancelled": 130, "limit": 1, "failed": 1}
+_DENIED = 3
 
 
 @app.command("chat")
@@ -26,7 +27,7 @@ def _chat(
 ) -> None:
     """Ask about fleets, money and risk; read proposals; approve them. English and Korean.
 
-    With -p, a proposal that needs a person ends with exit 4 and its id for `spotwarden approve`.
+    With -p, a proposal that needs a person ends with exit 4 and its id for `spotwarden approve`; a denied one with 3.
     """
     chat(ctx, question=question, resume=resume, mode=mode, lang=lang)
 
@@ -105,6 +106,13 @@ def _one_shot(settings: Settings, house: "House", question: str) -> int:
     if document["status"] in {"failed", "limit"}:
         text = document["message"] + (f"\n  → {document['hint']}" if document["hint"] else "")
         print(f"spotwarden: {text}", file=sys.stderr)
+    return _exit_of(document)
+
+
+def _exit_of(document: dict[str, Any]) -> int:
+    denied = [p["decision"].verdict == "deny" for p in document["proposals"]]
+    if document["status"] == "answered" and denied and all(denied):
+        return _DENIED
     return _EXITS[document["status"]]
 
 

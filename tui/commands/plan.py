@@ -130,13 +130,14 @@ def plan(
             _tell_dry_run(settings, house, action, answer)
             return
         saved = house.actuation.propose(action, by=house.person, actor="person", rationale=why, aftercare=aftercare)
-    if steps > 1:
+    if steps > 1 and saved.decision.verdict != "deny":
         say(settings, f"step 1 of {steps}: apply it, then plan the same again for the next step")
     if out is not None:
         from tui.commands.plan_file import write_plan
 
         write_plan(out, saved)
-        say(settings, f"saved to {out}: spotwarden apply {out}")
+        denied = saved.decision.verdict == "deny"
+        say(settings, f"saved to {out}: {'the policy denies it' if denied else f'spotwarden apply {out}'}")
     document = saved_json(saved) | {"steps": steps}
     emit(settings, document, lambda: print("\n".join(proposal_lines(saved.proposal, saved.decision))))
     if saved.decision.verdict == "deny":
