@@ -135,8 +135,8 @@ def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tupl
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, list):  # overrides by their types: as people know them
-        value = ", ".join(str(v.get("instance_type", v)) if isinstance(v, dict) else str(v) for v in value)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        value = ", ".join(str(v.get("instance_type", v)) for v in value)  # overrides as people know them
     return "none" if value is None else str(value)[:120]
 
 

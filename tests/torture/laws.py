@@ -178,7 +178,7 @@ def _permit_over_looking(lab: "Laboratory", scene: Scene, name: str) -> None:
 def _slept_unmarked(lab: "Laboratory", scene: Scene, name: str) -> None:
     """Somebody settles what seems dead; it is not."""
     with asleep(scene, "act", lab.job(name), MARK):
-        scene.advance(60)
+        scene.advance(40)
         scene.run("settle", lab.job(name))
 
 
@@ -320,11 +320,11 @@ def _lease_taken_early(lab: "Laboratory", scene: Scene, name: str) -> None:
 
 @law("lease-lost-before-it-left")
 def _lease_left(lab: "Laboratory", scene: Scene, name: str) -> None:
-    """Marked under a lease that had 92 seconds left; it sleeps for 95 and another one leads."""
+    """Marked under a lease that had 40 seconds left; it sleeps for 45 and another one leads."""
     with asleep(scene, "lead", lab.job(name) | {"holder": "first"}, OPEN, "write") as further:
-        scene.advance(28)
+        scene.advance(80)
         further()
-        scene.advance(95)
+        scene.advance(45)
         scene.run("lead", lab.job(name) | {"holder": "second"})
     settled(lab, scene, name)
 

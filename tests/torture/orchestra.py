@@ -200,7 +200,9 @@ class Orchestra:
     def _tell_trouble(self, result: Result) -> None:
         for kind, text in result["violations"][:4]:
             self.say(f"{kind}: {result['cell']}: {text[:600]}")
-        again = f'SEED={self.plan.seed} make torture ARGS="--cell {result["cell"]}"'
+        planted = str(result["cell"]).startswith("planted/")
+        which = "--parts planted" if planted else f"--cell {result['cell']}"
+        again = f'SEED={self.plan.seed} make torture ARGS="{which}"'
         if not self.plan.cells:
             self.say(f"  again: {again}")
 
