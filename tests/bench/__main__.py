@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-PARTS = ("start", "decisions", "verify", "prices", "forecast", "fleets")
+PARTS = ("start", "decisions", "verify", "prices", "forecast", "fleets", "jobs", "zones", "intervals", "guard", "storm")
 COLUMNS = ("what", "ours", "unit", "p50_us", "p99_us", "baseline", "ratio", "goal")
 
 

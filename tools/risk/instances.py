@@ -24,6 +24,7 @@ from tools.records import (
     RiskScore,
 )
 from tools.recovery.checkpoints import checkpoint_store, stored
+from tools.recovery.lost_work import unsaved_minutes
 from tools.risk.advice import Pressed, recommend
 from tools.risk.guide import assess_interruption_risk
 from tools.risk.knowledge import RISK_IAM, granted_share
@@ -98,7 +99,8 @@ def assessed(fleet: Fleet, saved: Saved, sight: Sight) -> tuple[InstanceRisk, ..
     for i in spot:
         mine = tuple(s for s in own[i.instance_id] if s.at >= i.launched_at)
         level = level_of(weighed[i.instance_type, i.zone_name].score.level, mine)
-        pressed.append(Pressed(i, level, mine, unsaved_minutes(i, saved, now=sight.knowledge.now)))
+        unsaved = unsaved_minutes(saved.at, i.launched_at, now=sight.knowledge.now)
+        pressed.append(Pressed(i, level, mine, unsaved))
     high = tuple(p.instance for p in pressed if p.level == "high")
     missing = (*sight.missing, *((saved.says,) if saved.says else ()))
     rows = []
@@ -113,16 +115,6 @@ def level_of(pool: RiskLevel, own: tuple[PoolSignal, ...]) -> RiskLevel:
     recommendation is EC2's own word for «elevated risk».
     """
     return "high" if any(s.kind in ("interruption", "rebalance") for s in own) else pool
-
-
-def unsaved_minutes(instance: Instance, saved: Saved, *, now: datetime) -> float | None:
-    """Work that an interruption would cost: since the newest whole checkpoint, at most since it was launched.
-
-    None where no whole checkpoint is known.
-    """
-    if saved.at is None:
-        return None
-    return max((now - max(saved.at, instance.launched_at)) / timedelta(minutes=1), 0.0)
 
 
 def _row(pressed: Pressed, weighed: _Weighed, sight: Sight, missing: tuple[str, ...]) -> InstanceRisk:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tools.errors import UsageError
 from tui.chart_option import Chart, check, told
+from tui.commands.backtest_jobs import jobs, spare, zones
 from tui.config import settings_of
 
 if TYPE_CHECKING:
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from tools.risk.forecast_artefact import Artefact
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app.command()(jobs)
+app.command()(zones)
 
 
 @app.callback()
 def backtest() -> None:
-    """What we would have said on past spot traces, against what came. See `backtest forecast`."""
+    """What we would have said and done on past spot traces, against what came: forecasts, jobs with a deadline."""
 
 
 @app.command()
@@ -50,7 +52,7 @@ def forecast(
     settings = settings_of(ctx)
     if out is not None:
         check_writable(out)
-        _spare_the_traces(out, traces)
+        spare(out, traces)
     check(chart)
     forecaster = load_forecaster()
     shows = sys.stderr.isatty() and not settings.quiet
@@ -83,12 +85,6 @@ def _source(artefact: "Artefact") -> str:
         f"interruption forecast {artefact.version} ({artefact.digest[:12]}), "
         f"trained on {len(card.trained_on)} traces, {card.trace_days:g} trace-days"
     )
-
-
-def _spare_the_traces(out: Path, traces: Path) -> None:
-    """A slip of the keyboard must not cost a trace."""
-    if out.suffix == ".gz" and out.exists() and traces.resolve() in out.resolve().parents:
-        raise UsageError(f"{out}: a trace, not a place for results", hint="name a .csv file outside the traces")
 
 
 def _progress(done: int, traces: int, rows: int) -> None:
