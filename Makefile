@@ -1,6 +1,6 @@
 # Recipes are silent: stdout belongs to the program. PYTHON=python3.12 make demo uses another interpreter.
 .SILENT:
-.PHONY: help demo test lint format bench torture acceptance screenshots clean
+.PHONY: help demo test lint format bench torture acceptance screenshots pyz clean
 SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,6 +15,7 @@ help:
 	echo "make bench       our numbers beside their baselines"
 	echo "make torture     kills, faults, drifts, races and planted bugs on a forked account (SEED=7 FULL=1 ARGS='--only KIND --cell CELL')"
 	echo "make acceptance  the table of rows and the tests that prove them"
+	echo "make pyz         dist/spotwarden_guard.pyz: guard in one file, to be copied alone to an instance"
 	echo "make clean       remove .venv, .bench-site and caches"
 
 .venv: $(STAMP)
@@ -58,6 +59,9 @@ acceptance: $(STAMP)
 
 screenshots: $(STAMP)
 	$(BIN)/python -m tests.tui.tour_screens docs/screens
+
+pyz:
+	$(PYTHON) -m tools.recovery.guard.pyz dist/spotwarden_guard.pyz
 
 clean:
 	rm -rf .venv .bench-site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
