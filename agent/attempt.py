@@ -1,9 +1,11 @@
 """One try of a machine's: propose, and act where the policy allows it alone."""
 
+from dataclasses import replace
 from typing import Literal
 
 from agent.actuation import Actuation
 from agent.facts import Actor
+from tools.cloud import CloudReader
 from tools.errors import AuditBroken, Halted, JournalError, SpotError
 from tools.records import Action, Outcome, Record
 
@@ -20,13 +22,23 @@ class Attempt(Record):
     outcome: Outcome | None = None
 
 
-def attempt(actuation: Actuation, action: Action, *, by: str, actor: Actor, rationale: str) -> Attempt:
+def attempt(
+    actuation: Actuation,
+    action: Action,
+    *,
+    by: str,
+    actor: Actor,
+    rationale: str,
+    drawn_on: CloudReader | None = None,
+) -> Attempt:
     """Trouble with this one action is told and not raised, so that the next one gets its turn.
 
-    Raises  Halted, JournalError, AuditBroken
+    drawn_on  what was read a moment ago, to draw it up on; where that moved since, it is drawn up once more
+    Raises    Halted, JournalError, AuditBroken
     """
+    drawing = actuation if drawn_on is None else replace(actuation, reader=drawn_on)
     try:
-        saved = actuation.propose(action, by=by, actor=actor, rationale=rationale)
+        saved = drawing.propose(action, by=by, actor=actor, rationale=rationale)
     except FATAL:
         raise
     except SpotError as error:
@@ -34,7 +46,10 @@ def attempt(actuation: Actuation, action: Action, *, by: str, actor: Actor, rati
     proposal_id, decision = saved.proposal.proposal_id, saved.decision
     if decision.verdict != "allow":
         return Attempt(verdict=decision.verdict, reasons=decision.reasons, proposal_id=proposal_id)
-    return carry_out(actuation, proposal_id, by=by, reasons=decision.reasons)
+    tried = carry_out(actuation, proposal_id, by=by, reasons=decision.reasons)
+    if drawn_on is not None and tried.outcome is None and actuation.journal.proposal(proposal_id).status == "refused":
+        return attempt(actuation, action, by=by, actor=actor, rationale=rationale)
+    return tried
 
 
 def carry_out(actuation: Actuation, proposal_id: str, *, by: str, reasons: tuple[str, ...]) -> Attempt:

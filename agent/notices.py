@@ -82,17 +82,25 @@ class Notices:
         elif told["outcome"]["status"] in ("failed", "refused"):
             intents.pop(told["intent_id"], None)
 
-    def take_in(self, notice: Notice) -> bool:
-        """True: it is new, or was left unanswered by a process that is gone, and is owed from now on."""
-        key = _key(notice)
-        if notice.kind == "state-change" or key in self._owed or self._repeats(notice):
-            return False
-        if not _same(self._noted.get(key), notice):
-            self._journal.append("notice", notice, actor=notice.source)
-            self._noted[key] = notice.at
+    def take_in(self, notices: Sequence[Notice]) -> list[Notice]:
+        """Those that are new, or were left unanswered by a process that is gone: owed from now on, in one write."""
+        fresh: dict[_Key, Notice] = {}
+        for notice in notices:
+            key = _key(notice)
+            if (
+                notice.kind != "state-change"
+                and key not in fresh
+                and key not in self._owed
+                and not self._repeats(notice)
+            ):
+                fresh[key] = notice
+        unwritten = [n for k, n in fresh.items() if not _same(self._noted.get(k), n)]
+        for source in dict.fromkeys(n.source for n in unwritten):
+            self._journal.append_all("notice", [n for n in unwritten if n.source == source], actor=source)
+        self._noted |= {_key(n): n.at for n in unwritten}
         now = self._clock.now()
-        self._owed[key] = Owed(notice, since=now, due=now)
-        return True
+        self._owed |= {k: Owed(n, since=now, due=now) for k, n in fresh.items()}
+        return list(fresh.values())
 
     def _repeats(self, notice: Notice) -> bool:
         """Answered already; after an interruption a late rebalance recommendation says nothing new."""

@@ -5,7 +5,8 @@ so that its group launches a replacement while the old one still runs. In this o
 for ever, and asking for it is one small write; no new request may go to an instance that ends, and those under way
 need every second that is left; a replacement takes minutes whenever it is asked for. Before detaching, because a group
 that detaches takes its instance out of its target groups too, but only when it comes to it.
-A rebalance recommendation is evidence: a checkpoint, never a drain, never a termination.
+A rebalance recommendation is evidence: a checkpoint, never a drain, never a termination. A group's word that it ends
+an instance is a checkpoint and a drain: the group replaces by itself, and its hook's own time-out ends the wait.
 The order holds inside a fleet; fleets are answered beside each other, as each waits for AWS most of its time.
 """
 
@@ -13,12 +14,15 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import cast
 
 from agent.actuation import Actuation
 from agent.attempt import Attempt, attempt
+from agent.glance import Glance
 from agent.notices import Notices, draining
+from tools.cloud import CloudReader
 from tools.errors import CloudError
 from tools.fleets.drain import NOTICE_SECONDS
 from tools.fleets.effects.targets import drain_told, takes_requests
@@ -73,6 +77,10 @@ class Reflex:
     lead: Callable[[], object] = lambda: None
     """called before every step; raises Halted where this process may not act any more"""
     notices: Notices = field(init=False)
+    _acting: Actuation = field(init=False)
+    """with the spot prices that the batch in hand first read"""
+    _drawn_on: CloudReader = field(init=False)
+    """and with its fleets"""
     _turn: threading.Lock = field(init=False, default_factory=threading.Lock)
     _healths: dict[str, dict[str, str]] = field(init=False, default_factory=dict)
     """target group → health of its targets, as the batch in hand first read it"""
@@ -82,6 +90,12 @@ class Reflex:
 
     def __post_init__(self) -> None:
         self.notices = Notices(self.actuation.journal, self.actuation.clock)
+        self._look(())
+
+    def _look(self, fleets: Sequence[Fleet]) -> None:
+        priced = cast("CloudReader", Glance(self.actuation.reader))
+        self._acting = replace(self.actuation, reader=priced)
+        self._drawn_on = cast("CloudReader", Glance(priced, fleets))
 
     def handle(self, notices: Sequence[Notice], *, on_step: Callable[[ReflexStep], None] | None = None) -> ReflexReport:
         """Act on notices, coalesced per fleet, and on those that did not succeed before, when their time has come.
@@ -89,13 +103,14 @@ class Reflex:
         Errors of one fleet do not stop another.
         Raises  Halted, JournalError: what was not acted on stays owed; CloudError: the fleets cannot be read
         """
-        fresh = [n for n in notices if self.notices.take_in(n)]
+        fresh = self.notices.take_in(notices)
         due = self.notices.due()
         if any(self.actuation.journal.open_intents()) and due:
             self.actuation.reconcile()  # an answer that was lost may have come true: then its fleet is free again
         fleets, strangers = self._by_fleet(due)
         self.notices.answered(strangers)
         self._healths.clear()
+        self._look([fleet for fleet, _ in fleets])
         taken = self._answer_all(fleets, on_step or (lambda _step: None))
         steps = [step for of_one in taken for step in of_one]
         untouched = [n for (_, theirs), of_one in zip(fleets, taken, strict=True) if not of_one for n in theirs]
@@ -155,13 +170,14 @@ class Reflex:
         return steps
 
     def _steps(self, fleet: Fleet, notices: Sequence[Notice]) -> Iterator[ReflexStep]:
-        gone = [n for n in notices if n.kind == "interruption"]
+        gone = _taken(notices)
+        leaving = [n for n in notices if n.kind in ("interruption", "lifecycle")]
         for save in saves(fleet, [n for n in notices if not self.notices.begun("request-checkpoint", n)]):
             yield self._take(save, fleet, f"EC2 takes, or may take, {', '.join(save.instance_ids)} back")
         for arn in fleet.target_groups:
-            yield from self._drain(arn, fleet, [n for n in gone if not self.notices.begun(draining(arn), n)])
-        for replace in replacements(fleet, [n for n in gone if not self.notices.begun("replace-instances", n)]):
-            yield self._take(replace, fleet, f"EC2 takes {', '.join(replace.instance_ids)} back")
+            yield from self._drain(arn, fleet, [n for n in leaving if not self.notices.begun(draining(arn), n)])
+        for detach in replacements(fleet, [n for n in gone if not self.notices.begun("replace-instances", n)]):
+            yield self._take(detach, fleet, f"EC2 takes {', '.join(detach.instance_ids)} back")
 
     def _drain(self, arn: str, fleet: Fleet, gone: Sequence[Notice]) -> Iterator[ReflexStep]:
         """What is registered leaves one target group. A group that detached an instance drains it by itself."""
@@ -186,12 +202,14 @@ class Reflex:
         now = self.actuation.clock.now()
         for drain in drains(fleet, arn, [n for n in gone if takes_requests(health.get(n.instance_id))], now=now):
             told = drain_told(drain, delay_seconds=self._delay_seconds(arn))
-            yield self._take(drain, fleet, f"EC2 takes {', '.join(drain.instance_ids)} back: {told}")
+            named = ", ".join(drain.instance_ids)
+            why = f"the group ends {named}" if drain.seconds_left is None else f"EC2 takes {named} back"
+            yield self._take(drain, fleet, f"{why}: {told}")
 
     def _take(self, action: _Answer, fleet: Fleet, rationale: str) -> ReflexStep:
         with self._turn:
             self.lead()
-        tried = attempt(self.actuation, action, by=_BY, actor="reflex", rationale=rationale)
+        tried = attempt(self._acting, action, by=_BY, actor="reflex", rationale=rationale, drawn_on=self._drawn_on)
         step = ReflexStep(
             **dict(tried),
             action=action.types[0],
@@ -246,7 +264,9 @@ def drains(fleet: Fleet, target_group_arn: str, notices: Sequence[Notice], *, no
             target_group_arn=target_group_arn,
             instance_ids=some,
             registered=False,
-            seconds_left=min(seconds_left(n, now=now) for n in notices if n.instance_id in some),
+            seconds_left=min(
+                (seconds_left(n, now=now) for n in _taken(notices) if n.instance_id in some), default=None
+            ),
         )
         for some in _pieces(notices, _MAX_NAMED)
     ]
@@ -263,8 +283,13 @@ def seconds_left(notice: Notice, *, now: datetime) -> int:
     """Until EC2 takes the instance, 0 to 120: two minutes after its notice. Hibernation begins with the notice."""
     if notice.instance_action == "hibernate":
         return 0
-    left = NOTICE_SECONDS - (now - notice.at).total_seconds()
+    ends_at = notice.ends_at or notice.at + timedelta(seconds=NOTICE_SECONDS)
+    left = (ends_at - now).total_seconds()
     return int(min(NOTICE_SECONDS, max(0.0, left)))
+
+
+def _taken(notices: Sequence[Notice]) -> list[Notice]:
+    return [n for n in notices if n.kind == "interruption"]
 
 
 def _pieces(notices: Sequence[Notice], size: int) -> list[tuple[str, ...]]:

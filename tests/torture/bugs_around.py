@@ -193,7 +193,7 @@ AROUND: tuple[Bug, ...] = (
     Bug(
         "some-written-is-none-written",
         "fault: one of several writes fails",
-        (("tools/recovery/requests.py", "    if done == 0:\n", "    if True:\n"),),
+        (("tools/recovery/requests.py", "    if not isinstance(error, CloudError):\n", "    if True:\n"),),
         ("fault/request-checkpoint/PutObject/1/throttle",),
     ),
     Bug(

@@ -22,6 +22,7 @@ PAIRS_OF_ONE = 3
 """second kills a first one, in one cell of the sample"""
 DRIFTS_A_BATCH = 25
 RACES = 60
+CHECKPOINT_KILLS = 10_000
 Result = dict[str, Any]
 
 
@@ -29,7 +30,9 @@ Result = dict[str, Any]
 class Plan:
     """What was asked for."""
 
-    parts: ClassVar[frozenset[str]] = frozenset({"laws", "singles", "faults", "drifts", "races", "planted", "pairs"})
+    parts: ClassVar[frozenset[str]] = frozenset(
+        {"laws", "singles", "faults", "drifts", "races", "checkpoints", "planted", "pairs"}
+    )
 
     seed: int = 7
     full: bool = False
@@ -247,6 +250,8 @@ class Orchestra:
         self._part(crew, "races", [f"race/{kind}/{n}" for n in range(RACES) for kind in ("approval", "daemons")])
         batches = -(-self.plan.drifts // DRIFTS_A_BATCH)
         self._part(crew, "drifts", [f"drifts/{n}/{DRIFTS_A_BATCH}" for n in range(batches)])
+        if "checkpoints" in self.plan.chosen and not self.plan.only:
+            self._checkpoints()
         if "planted" in self.plan.chosen:
             self._plant(counted)
         each = 0 if self.plan.full else PAIRS_OF_ONE
@@ -309,6 +314,23 @@ class Orchestra:
             return True
 
         return fault_cells(name, tuple(deed["calls"]), deed["counted"]["act"], fits)
+
+    def _checkpoints(self) -> None:
+        """The saver of the instance, killed at every write; its own planted bugs are sought in the suite."""
+        from tests.torture.checkpoints import VERDICTS
+
+        began = time.monotonic()
+        self.say(f"checkpoints: {CHECKPOINT_KILLS:,} kills")
+        command = [sys.executable, "-m", "tests.torture.checkpoints", str(CHECKPOINT_KILLS), str(self.plan.seed)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        figures = json.loads(done.stdout or b"{}")
+        wrong = [("lost", f"{name}: {figures[name]}: {figures['first']}") for name in VERDICTS if figures.get(name)]
+        if not figures:
+            wrong = [("missed", f"the trials of checkpoints died (exit {done.returncode})")]
+        result = _broken("checkpoints", "") | {"violations": wrong, "kills": figures.get("kills", 0)}
+        self.take(result | {"outcomes": {k: figures.get(k, 0) for k in ("restored", "set_aside")}})
+        self.seconds["checkpoints"] = time.monotonic() - began
+        self.say(f"checkpoints: done in {self.seconds['checkpoints']:.0f} s")
 
     # planted bugs
 

@@ -8,6 +8,7 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 from botocore.parsers import ResponseParserError
 
 from tools.aws.errors import meaning
@@ -16,6 +17,8 @@ from tools.errors import CloudError
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 LONG_POLL_SECONDS = 20
+CONNECTIONS = 48
+"""kept open to one service: fleets in a storm are answered beside each other, and their instances asked to save"""
 MAX_PAGES = 2_000
 
 FAILED = (BotoCoreError, ClientError, ResponseParserError)
@@ -113,6 +116,8 @@ class Calls:
                 )
                 if wrote:
                     client.meta.events.register("before-send", self._before_send)
+                    # what we write is small: waiting for S3's go-ahead takes longer than sending it
+                    client.meta.events.unregister("before-call.s3", add_expect_header)
                 self._clients[service, wrote] = client
             return self._clients[service, wrote]
 
@@ -143,7 +148,7 @@ class Calls:
             ignore_configured_endpoint_urls=True,
             # an address on this machine is not behind a proxy
             proxies={} if _is_loopback(self._endpoint_url) else None,
-            max_pool_connections=16,
+            max_pool_connections=CONNECTIONS,
         )
 
     def endpoint(self, service: str) -> str:
