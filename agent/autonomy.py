@@ -12,9 +12,12 @@ from agent.actuation import Actuation
 from agent.aftercare import BY as _AFTERCARE
 from agent.aftercare import Keeper
 from agent.attempt import Attempt, attempt, carry_out
+from agent.deliveries import acknowledge, receive
 from agent.journal.records import Lease, SavedProposal
 from agent.journal.watches import WatchedChange
 from agent.lookout import Lookout
+from agent.recovery import BY as _RECOVERY
+from agent.recovery import Recoveries
 from agent.reflex import Reflex, ReflexReport
 from agent.suggesting import BY as _BY
 from agent.suggesting import HeldFleet, Suggesting
@@ -24,16 +27,14 @@ from tools.fleets.steady_rules import STANDARD_RULES, SteadyRules
 from tools.fleets.suggest import Suggestion
 from tools.monitor.monitor import Monitor
 from tools.monitor.settings import STANDARD, MonitorSettings
-from tools.records import Alert, Fleet, Outcome, QueuedNotice, Record, UtcTime
+from tools.records import Alert, Fleet, Outcome, QueuedNotice, Record, Recovery, UtcTime
 
 LEASE = "daemon"
 LEASE_SECONDS = 120
 RENEW_AFTER = 30
 """seconds: a daemon at work writes its lease twice a minute"""
 WITNESS_SECONDS = 60
-MAX_MESSAGES = 500
-"""taken from the queue in one pass, so that a storm is seen whole and coalesced"""
-_OURS = (_BY, _AFTERCARE, "reflex")
+_OURS = (_BY, _AFTERCARE, _RECOVERY, "reflex")
 _NAP_SECONDS = 1
 _AFTER_TROUBLE_SECONDS = 5
 _PASSING = (CloudError, Throttled, Unreachable)
@@ -72,6 +73,8 @@ class Round(Record):
     """that the monitor opened or cleared since the round before"""
     watches: tuple[WatchedChange, ...] = ()
     """changes whose verification ended, or whose failure was answered, since the round before"""
+    recoveries: tuple[Recovery, ...] = ()
+    """of interrupted jobs: those that took a step in this round"""
 
 
 class Trouble(Record):
@@ -103,6 +106,7 @@ class Daemon:
     lookout: Lookout | None = field(init=False, default=None)
     reflex: Reflex = field(init=False)
     keeper: Keeper = field(init=False)
+    recoveries: Recoveries = field(init=False)
     lease: Lease | None = field(init=False, default=None)
     _held: list[QueuedNotice] = field(init=False, default_factory=list)
     """received and not acknowledged: not acted on yet"""
@@ -118,6 +122,7 @@ class Daemon:
         self.actuation = replace(self.actuation, lease=self._own_lease)
         self.reflex = Reflex(self.actuation, lead=self.lead)
         self.keeper = Keeper(self.actuation, self.holder)
+        self.recoveries = Recoveries(self.actuation, self.holder)
         self.suggesting = Suggesting(self.actuation, self.archive, self.steady)
 
     def lead(self) -> Lease:
@@ -167,6 +172,7 @@ class Daemon:
         report = self.answer_notices(wait_seconds=0)
         steps = self._carry_out_approved()
         self._look_after()
+        recoveries = self.bring_back()
         fleets = self.actuation.reader.fleets()
         suggested, held = self._suggest_for(fleets)
         steps += suggested
@@ -181,6 +187,7 @@ class Daemon:
             held=held,
             alerts=self.lookout.news() if self.lookout is not None else (),
             watches=tuple(self._watches),
+            recoveries=recoveries,
         )
         self._watches.clear()
         told = [s.model_dump(mode="json", exclude={"outcome"}) for s in steps]
@@ -265,12 +272,12 @@ class Daemon:
         if self.queue is None:
             return None
         self.lead()
-        messages = self._receive(self.queue, wait_seconds)
+        messages = receive(self.queue, wait_seconds=wait_seconds, tell=self._tell)
         unreadable = [m for m in messages if m.notice is None]
         for message in unreadable:
             problem = {"problem": message.problem or "not a notice"}
             self.actuation.journal.append("notice-unreadable", problem, actor="queue")
-        self._acknowledge(self.queue, unreadable)
+        acknowledge(self.queue, unreadable, tell=self._tell)
         self._held += [m for m in messages if m.notice is not None]
         fresh = [m.notice for m in messages if m.notice is not None]
         if not fresh and not self.reflex.notices.due():
@@ -280,32 +287,15 @@ class Daemon:
             self.lookout.note(fresh)
         settled = [m for m in self._held if m.notice is not None and not self.reflex.notices.owes(m.notice)]
         self._held = [m for m in self._held if m.notice is not None and self.reflex.notices.owes(m.notice)]
-        self._acknowledge(self.queue, settled)
+        acknowledge(self.queue, settled, tell=self._tell)
         return report
-
-    def _receive(self, queue: NoticeQueue, wait_seconds: int) -> list[QueuedNotice]:
-        found = list(queue.receive(wait_seconds=wait_seconds))
-        more = found
-        while more and len(found) < MAX_MESSAGES:
-            more = list(queue.receive(wait_seconds=0))
-            found += more
-        return found
-
-    def _acknowledge(self, queue: NoticeQueue, messages: Sequence[QueuedNotice]) -> None:
-        """What cannot be acknowledged comes again, and is then known as a repeat."""
-        if not messages:
-            return
-        try:
-            queue.acknowledge([m.receipt for m in messages])
-        except CloudError as error:
-            self._tell(error)
 
     # watching
 
     def watch(
         self, *, interval_seconds: float, stop: Callable[[], bool], pause: Callable[[float], Any]
-    ) -> Generator[Round | ReflexReport | Trouble]:
-        """Rounds every interval, notices in between, until `stop()`. Releases the lease at the end.
+    ) -> Generator[Round | ReflexReport | Trouble | Recovery]:
+        """Rounds every interval, notices and recoveries in between, until `stop()`. Releases the lease at the end.
 
         pause   waits so many seconds, less when stopped
         Raises  Halted: the kill switch came on, or another daemon leads by now; JournalError;
@@ -326,6 +316,7 @@ class Daemon:
                         self.lead()
                         report = self.answer_notices(wait_seconds=_NAP_SECONDS)
                     self._look_between_rounds()
+                    ended = [r for r in self.bring_back(busy=report is not None) if r.status != "open"]
                     self._trouble = ""
                 except CloudError as error:
                     if type(error) not in _PASSING:
@@ -336,6 +327,7 @@ class Daemon:
                     continue
                 if report is not None:
                     yield report
+                yield from ended
                 if self.queue is None:
                     pause(_NAP_SECONDS)
         finally:
@@ -349,6 +341,16 @@ class Daemon:
         """Verify what was changed. Raises Halted, JournalError, AuditBroken."""
         self.lead()
         self._watches += self.keeper.look(most=most)
+
+    def bring_back(self, *, busy: bool = False) -> tuple[Recovery, ...]:
+        """Interrupted jobs a step further, where a look is due; busy: notices come, which go first.
+
+        Raises  Halted, JournalError, AuditBroken; CloudError: the fleets cannot be read
+        """
+        if not self.recoveries.due(busy=busy):
+            return ()
+        self.lead()
+        return self.recoveries.look()
 
     def _look_between_rounds(self) -> None:
         """Rounds may be hours apart; what was changed is looked after, and the monitor looks, all the same."""

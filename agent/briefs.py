@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from agent.briefs_jobs import UNTRUSTED_IN_JOBS, jobs_line, of_jobs
+from tools.jobs.report import JobsReport
 from tools.records import (
     AdvisorBand,
     CapacityPool,
@@ -316,6 +318,7 @@ BRIEFS: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
     FleetInstanceRisk: of_instances,
     OpportunityAnalysis: of_opportunities,
     Watch: of_watch,
+    JobsReport: of_jobs,
 }
 
 UNTRUSTED: dict[type[Any], tuple[str, ...]] = {
@@ -324,6 +327,7 @@ UNTRUSTED: dict[type[Any], tuple[str, ...]] = {
     FleetInstanceRisk: ("fleet", "name", "instance_groups.recommended", "instance_groups.not_known"),
     OpportunityAnalysis: ("asked",),
     Watch: ("alerts.subject", "alerts.message", "cleared_in_the_last_day", "fleets.name"),
+    JobsReport: UNTRUSTED_IN_JOBS,
 }
 """where text stands that somebody else wrote"""
 
@@ -366,4 +370,5 @@ LINES: dict[type[Any], Callable[[Any], str]] = {
     FleetInstanceRisk: _instances_line,
     OpportunityAnalysis: _opportunities_line,
     Watch: _watch_line,
+    JobsReport: jobs_line,
 }

@@ -9,11 +9,13 @@ from tools.fleets.describe import describe_fleet, list_fleets
 from tools.fleets.operate import operate_fleet, operate_instances
 from tools.fleets.replace import replace_instances
 from tools.fleets.roll_back import roll_back
+from tools.jobs.report import describe_jobs, recover_job
 from tools.market.analyze import analyze_prices
 from tools.money.costs import report_costs
 from tools.monitor.watch import watch_fleets
 from tools.recovery.checkpoints import list_checkpoints, restore_checkpoint
 from tools.risk.instances import assess_instances
+from tools.risk.job_interval import advise_checkpoint_interval
 from tools.risk.outlook import forecast_interruptions
 from tools.risk.score import score_risk
 from tools.tool import Tool
@@ -32,6 +34,8 @@ CATALOG: tuple[Tool, ...] = (
     report_costs,
     preview_change,
     list_checkpoints,
+    describe_jobs,
+    advise_checkpoint_interval,
     search_audit,
     # draws up an action, for the one way to write
     change_fleet,
@@ -40,5 +44,6 @@ CATALOG: tuple[Tool, ...] = (
     operate_instances,
     replace_instances,
     restore_checkpoint,
+    recover_job,
     roll_back,
 )

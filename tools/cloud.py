@@ -31,6 +31,7 @@ from tools.records import (
     InstanceTypeSpec,
     Intent,
     ItemOutcome,
+    Job,
     Name,
     OnDemandRate,
     OperateInstances,
@@ -41,6 +42,7 @@ from tools.records import (
     PurchaseMix,
     QueuedNotice,
     Record,
+    Recovery,
     ReservedInstances,
     RunInstances,
     SavingsPlan,
@@ -271,6 +273,14 @@ class ChangeMade(Record):
 
 class AuditReader(Protocol):
     """The journal, as tools may see it: it is looked at only."""
+
+    def registered_jobs(self) -> tuple[Job, ...]:
+        """By name."""
+        ...
+
+    def recoveries_of(self, job_id: str, *, limit: int) -> tuple[Recovery, ...]:
+        """Newest first."""
+        ...
 
     def change_made(self, proposal_id: str) -> ChangeMade:
         """Raises NotFound: no such proposal, or nothing was carried out."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "apply": ("apply", "Carry out a plan or an approved proposal, once"),
     "approve": ("approve", "List what waits for a person; approve or deny it"),
     "run": ("run", "Work alone under the policy's limits; handle interruptions"),
+    "jobs": ("jobs", "Jobs with checkpoints and deadlines: register, status, recover"),
     "audit": ("audit", "Read the audit log; prove that it is whole"),
     "backtest": ("backtest", "Forecasts on past traces against what came: Brier, skill, AUC, calibration"),
     "policy": ("policy", "Write, check, explain and try policies"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.journal.journal import Journal
     from tools.cloud import ChangeMade
-    from tools.records import AuditEntry
+    from tools.records import AuditEntry, Job, Recovery
 
 
 class JournalDoor:
@@ -23,3 +23,9 @@ class JournalDoor:
 
     def changes_of(self, fleet: str, *, limit: int) -> "tuple[ChangeMade, ...]":
         return self._opened().changes_of(fleet, limit=limit)
+
+    def registered_jobs(self) -> "tuple[Job, ...]":
+        return self._opened().registered_jobs()
+
+    def recoveries_of(self, job_id: str, *, limit: int) -> "tuple[Recovery, ...]":
+        return self._opened().recoveries_of(job_id, limit=limit)

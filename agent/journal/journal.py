@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from agent.journal import budgets, changes, conversations, intents, leases, proposals, search
 from agent.journal.chain import Head
 from agent.journal.files import UNREADABLE, connect, prepare, told
+from agent.journal.jobs import Jobs
 from agent.journal.missing import accept, note_missing
 from agent.journal.records import Conversation, Lease, OpenIntent, SavedProposal
 from agent.journal.schema import create_or_check, wrap
@@ -24,7 +25,7 @@ from agent.journal.witness import read_witness, write_witness
 from agent.journal.writer import WITNESS_SECONDS, Transaction, Writer, clean, hash_at, read_head
 from policies.records import Approval, Decision, Measure, Proposal, Reservation, WindowUse
 from tools.cloud import ChangeMade, Clock
-from tools.records import AuditEntry, Intent, Outcome, Record
+from tools.records import AuditEntry, Intent, Job, Outcome, Record, Recovery
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class Journal:
         self._closed = False
         self._process = os.getpid()
         self.watches = Watches(writer.do, self._read)
+        self.jobs = Jobs(writer.do, self._read)
         self._at_exit = _close_at_exit(self)
 
     @classmethod
@@ -106,6 +108,10 @@ class Journal:
         entry: AuditEntry = self._writer.do(lambda tx: tx.append(kind, payload, actor=actor))
         return entry
 
+    def append_all(self, kind: str, payloads: Sequence[Record], *, actor: str) -> None:
+        """An entry each, all on disk when this returns, or none. Raises JournalError."""
+        self._writer.do(lambda tx: [tx.append(kind, payload, actor=actor) for payload in payloads])
+
     def entries(
         self, *, after_seq: int = 0, limit: int | None = None, newest_first: bool = False, kinds: Sequence[str] = ()
     ) -> tuple[AuditEntry, ...]:
@@ -140,6 +146,13 @@ class Journal:
     def changes_of(self, fleet: str, *, limit: int = 20) -> tuple[ChangeMade, ...]:
         """Of one fleet, by its label, newest first."""
         return self._read(lambda db: changes.read_changes(db, fleet, limit=limit))
+
+    def registered_jobs(self) -> tuple[Job, ...]:
+        return self.jobs.all()
+
+    def recoveries_of(self, job_id: str, *, limit: int) -> tuple[Recovery, ...]:
+        """Newest first."""
+        return self.jobs.recoveries_of(job_id, limit=limit)
 
     def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
         """Entries that hold every word of the text, newest first; and how many were searched."""

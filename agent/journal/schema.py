@@ -13,7 +13,7 @@ import sqlite_utils
 from agent.journal.chain import COLUMNS
 from tools.errors import JournalError
 
-VERSION = 3
+VERSION = 4
 APPLICATION_ID = 0x53505744  # «SPWD», for file(1)
 
 _AUDIT = f"""
@@ -35,6 +35,32 @@ _WATCHES = (
       baseline TEXT NOT NULL CHECK (json_valid(baseline)), verdict TEXT CHECK (verdict IS NULL OR json_valid(verdict))
     ) STRICT""",
     "CREATE INDEX watches_by_status ON watches (status)",
+)
+
+_JOBS = (
+    # neither gives rights: what a recovery asks for is judged like any other proposal
+    """CREATE TABLE jobs (
+      job_id TEXT PRIMARY KEY, fleet TEXT NOT NULL, registered_at TEXT NOT NULL,
+      job TEXT NOT NULL CHECK (json_valid(job))
+    ) STRICT""",
+    """CREATE TABLE recoveries (
+      recovery_id TEXT PRIMARY KEY, job_id TEXT NOT NULL, fleet TEXT NOT NULL, instance_id TEXT NOT NULL,
+      notice_at TEXT NOT NULL,
+      status TEXT NOT NULL CHECK (status IN ('open', 'recovered', 'gave-up', 'passed-on')),
+      replaced_by TEXT, opened_at TEXT NOT NULL, ended_at TEXT, digest TEXT NOT NULL,
+      recovery TEXT NOT NULL CHECK (json_valid(recovery))
+    ) STRICT""",
+    "CREATE INDEX recoveries_by_status ON recoveries (status)",
+    "CREATE INDEX recoveries_by_instance ON recoveries (job_id, instance_id)",
+    "CREATE UNIQUE INDEX one_replaces_one ON recoveries (job_id, replaced_by) WHERE replaced_by IS NOT NULL",
+    """CREATE VIEW v_recoveries AS
+      SELECT notice_at, job_id, fleet, instance_id, status, replaced_by, ended_at,
+        json_extract(recovery, '$.attempt') AS attempt, json_extract(recovery, '$.checkpoint_id') AS checkpoint,
+        json_extract(recovery, '$.lost_work_seconds') AS lost_work_seconds,
+        (SELECT group_concat(json_extract(s.value, '$.name') || ': ' || json_extract(s.value, '$.state'), ', ')
+          FROM json_each(recovery, '$.steps') s) AS steps,
+        json_extract(recovery, '$.told') AS told
+      FROM recoveries ORDER BY notice_at DESC""",
 )
 
 _TABLES = (
@@ -81,6 +107,7 @@ _TABLES = (
     ) STRICT""",
     "CREATE INDEX messages_of_conversation ON messages (conversation_id, message_id)",
     *_WATCHES,
+    *_JOBS,
     # guard rails against accidents; whoever drops them is found by the chain
     """CREATE TRIGGER audit_is_never_updated BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
@@ -88,7 +115,7 @@ _TABLES = (
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
 )
 
-_MIGRATIONS: dict[int, tuple[str, ...]] = {2: _WATCHES}
+_MIGRATIONS: dict[int, tuple[str, ...]] = {2: _WATCHES, 3: _JOBS}
 """version → what makes the next one of it"""
 
 _VIEWS = {

@@ -20,6 +20,7 @@ from agent.models.planner.answers import (
     glossary,
     instances,
     interval,
+    jobs,
     market,
     money,
     operations,
@@ -90,6 +91,7 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "scan": choice.scan,
     "alerts": alerts.alerts,
     "operate": operations.operate,
+    "jobs": jobs.jobs,
 }
 _NAMELESS = frozenset(
     [
@@ -112,6 +114,7 @@ _NAMELESS = frozenset(
         "utilisation",
         "offtopic",
         "scan",
+        "jobs",
     ]
 )
 """intents that name no fleet, so that the inventory need not be read first"""

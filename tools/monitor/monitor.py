@@ -149,7 +149,7 @@ class Monitor:
 
     def _signal(self, notice: Notice) -> PoolSignal | None:
         known = self._pools.get(notice.instance_id)
-        if known is None or notice.kind == "state-change":
+        if known is None or notice.kind not in ("interruption", "rebalance"):
             return None
         pool, fleet = known
         return PoolSignal(

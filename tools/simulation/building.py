@@ -19,6 +19,7 @@ from tools.simulation import (
     instances,
     machines,
     prices_api,
+    queues,
     records_api,
     refresh,
     scenario_proving_ground,
@@ -75,6 +76,7 @@ def build(*, scenario: str, seed: int, speed: float | None, prices: Path | None,
         _check_market(world, prices)
     _tell_moto_the_time(world)
     index.install(world)
+    queues.install(world.queues)
     settler = Settler(world)
     fleets = _install(world, settler)
     faults = Faults()
@@ -126,7 +128,7 @@ def _check_market(world: World, prices: Path | None) -> None:
 
 
 def _tell_moto_the_time(world: World) -> None:
-    """Launch and upload times are simulated; SQS keeps wall time, for its callers wait on the wall."""
+    """Launch and upload times are simulated."""
 
     def now() -> datetime:
         return world.clock.now().replace(tzinfo=None)

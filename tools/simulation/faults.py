@@ -24,6 +24,7 @@
 | stale                 | Describe*, List* and Get* of EC2, Auto Scaling and ELB  | –                             |
 |                       | answer as of before the writes of the last `seconds`    |                               |
 |                       | (simulated, at most 300)                                |                               |
+| duplicate             | ReceiveMessage: what it hands out is handed out again   | none                          |
 | stranger              | nothing of it: somebody else makes `change` just before | had, and the stranger's own,  |
 |                       | or after the call (strangers.py)                        | logged under access_key       |
 |                       |                                                         | STRANGER                      |
@@ -61,6 +62,7 @@ KINDS = (
     "malformed",
     "slow",
     "stale",
+    "duplicate",
     "stranger",
 )
 BEFORE = ("timeout-before-effect", "drop")
@@ -99,6 +101,7 @@ def _concerns(kind: str, request: Request) -> bool:
         "partial": request.parameters.get("Type") == "instant" if operation == "CreateFleet" else operation in PARTIAL,
         "stale": request.service in STALE_SERVICES and operation.startswith(READS),
         "malformed": operation not in WITHOUT_BODY,
+        "duplicate": operation == "ReceiveMessage",
     }
     return could.get(kind, True)
 
@@ -115,6 +118,7 @@ def _misfit(kind: str, operation: str) -> str | None:
         "partial": (name not in PARTIAL, f"it is done whole or not at all: {', '.join(PARTIAL)} answer item by item"),
         "stale": (not lags, "only Describe*, List* and Get* of EC2, Auto Scaling and Elastic Load Balancing lag"),
         "malformed": (name in WITHOUT_BODY, "its answer has no body"),
+        "duplicate": (name != "ReceiveMessage", "only ReceiveMessage hands anything out"),
     }
     if kind == "partial" and name == "TerminateInstances":
         return "it ends all or none on AWS (a protected instance spares its zone: order that by its attribute)"

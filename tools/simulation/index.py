@@ -14,12 +14,13 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.ec2.models.instances import Instance
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
-from tools.simulation import index_groups, index_templates
+from tools.simulation import index_dispatch, index_groups, index_templates
 from tools.simulation.world import World
 
 
 def install(world: World) -> None:
     """Replace moto's searches with look-ups, and its long answers with ours, for this process."""
+    index_dispatch.install()
     index_groups.install(world)
     index_templates.install(world)
 

@@ -161,7 +161,7 @@ def _cheapest(world: World, kind: str) -> float | None:
 
 def lay_queue(world: World) -> None:
     """EventBridge → SQS: everything EC2 says about its instances."""
-    queue = world.sqs.create_queue(world.queue_name)
+    queue = world.queues.create(world.queue_name, {}, {})
     pattern = {
         "source": ["aws.ec2"],
         "detail-type": [
@@ -171,7 +171,7 @@ def lay_queue(world: World) -> None:
         ],
     }
     world.events.put_rule(name="spot-notices", event_pattern=json.dumps(pattern), state="ENABLED")
-    world.events.put_targets(name="spot-notices", event_bus_arn=None, targets=[{"Id": "queue", "Arn": queue.queue_arn}])
+    world.events.put_targets(name="spot-notices", event_bus_arn=None, targets=[{"Id": "queue", "Arn": queue.arn}])
 
 
 def _template(world: World, name: str, kind: str) -> Any:

@@ -1,7 +1,6 @@
 """The account's front door: plain HTTP/1.1 on loopback, moto behind it, faults and the effect log around it."""
 
 import contextlib
-import io
 import json
 import os
 import re
@@ -9,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -20,6 +19,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from tools.simulation.control import Control
 from tools.simulation.faults import AFTER, BEFORE, Fault, Faults
 from tools.simulation.past import Past
+from tools.simulation.queue_api import QueueDoor
 from tools.simulation.refusals import fault_error, short_of
 from tools.simulation.scenario_tour import Laid
 from tools.simulation.services import describe_savings_plan_rates, describe_savings_plans, get_products
@@ -27,14 +27,13 @@ from tools.simulation.strangers import calls_of, environ_of
 from tools.simulation.wire import Request, error_answer, read_request
 from tools.simulation.world import ACCOUNT_ID, World
 
-LONGEST_POLL_SECONDS = 20
-CARRIED_OUT = (*AFTER, "slow", "malformed", "partial")
+CARRIED_OUT = (*AFTER, "slow", "malformed", "partial", "duplicate")
 """faults whose call has its effect, or a part of it"""
 # what moto raises on parameters that it did not expect
 MOTO_STUMBLES = (LookupError, ValueError, TypeError, AttributeError, RuntimeError)
 # control characters as JSON spells them, line breaks and tabs apart: no answer could carry them
 _UNSAYABLE = re.compile(r"\\u00(?:0[0-8bcef]|1[0-9a-f])")
-_REQUEST_ID = re.compile(rb"(?<=<RequestId>)[^<]*(?=</RequestId>)|(?<=<requestId>)[^<]*(?=</requestId>)")
+_REQUEST_ID = re.compile(rb"equestId>[^<]*<(?=/[Rr]equestId>)")
 _IDS = re.compile(rb"\b(?:i|fleet|sfr|lt|vol|snap|r)-[0-9a-f][0-9a-f-]{7,40}\b")
 
 
@@ -95,8 +94,10 @@ class Account:
     tokens: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     _reads: int = 0
     _past: Past = field(init=False)
+    _queues: QueueDoor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._queues = QueueDoor(self.world.queues, waits=lambda: self.world.clock.speed is not None)
         self._past = Past(self._answer_as_copy)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -127,6 +128,8 @@ class Account:
             return self._error(request, status, code, message)
         if kind == "slow":
             time.sleep(seconds)  # a slow service is slow on the caller's clock
+        if kind == "duplicate":
+            request = replace(request, parameters={**request.parameters, "VisibilityTimeout": 0})
         answer = self._carry_out(request, environ, short)
         self._visit(visits, "after", environ)
         if kind in AFTER:
@@ -147,16 +150,15 @@ class Account:
                     self.world.log("StrangerRefused", said, [])
 
     def _error(self, request: Request, status: int, code: str, message: str) -> Answer:
-        self._reads += 1
-        request_id = self.world.request_id(f"read|{self._reads}")
+        request_id = self.world.request_id(self._next_read())
         status, kind, body = error_answer(request, status, code, message, request_id)
         headers = [("Content-Type", kind), ("x-amzn-RequestId", request_id)]
         return Answer(status, [*headers, ("x-amzn-ErrorType", code)], body)
 
     def _carry_out(self, request: Request, environ: dict[str, Any], short: tuple[float, str] | None = None) -> Answer:
         """short: the share that is done, and AWS's code for the rest; None = all of it"""
-        if request.operation == "ReceiveMessage":
-            return self._receive(request, environ)
+        if request.service == "sqs":
+            return self._of_queues(request, environ)
         if not request.mutates:
             return self._dry_run(request, environ) if request.dry_run else self._read(request, environ)
         if request.protocol in ("ec2", "query") and _UNSAYABLE.search(json.dumps(request.parameters, default=str)):
@@ -175,7 +177,7 @@ class Account:
             affected = self.world.affected
             if affected or (affected is None and answer.status < 300):
                 self.world.changed = True
-                self._log(request, answer, request_id)
+                self._log(request, answer, request_id, affected)
             if answer.status < 300 and token:
                 self.tokens[request.operation, token] = Remembered(_fingerprint(request), answer)
             return answer
@@ -194,9 +196,9 @@ class Account:
             return self._error(request, 400, "IdempotentParameterMismatch", text)
         return known.answer
 
-    def _log(self, request: Request, answer: Answer, request_id: str) -> None:
+    def _log(self, request: Request, answer: Answer, request_id: str, affected: list[str] | None) -> None:
         found = _IDS.findall(request.body + b" " + answer.body)
-        ids = self.world.affected or list(dict.fromkeys(i.decode() for i in found))
+        ids = affected or list(dict.fromkeys(i.decode() for i in found))
         if request.parameters.get("AutoScalingGroupName"):
             ids.insert(0, str(request.parameters["AutoScalingGroupName"]))
         if request.service == "s3":
@@ -214,8 +216,7 @@ class Account:
 
     def _read(self, request: Request, environ: dict[str, Any]) -> Answer:
         with self.world.lock:
-            self._reads += 1
-            name = f"read|{self._reads}"
+            name = self._next_read()
             lag = self.faults.lag(request)
             old = lag and self._as_of(request, environ, timedelta(seconds=lag.seconds))
             with self.world.occasion(name):
@@ -230,18 +231,18 @@ class Account:
         with self.world.occasion("read|of the past"):
             return self._dispatch(read_request(environ), environ)
 
-    def _receive(self, request: Request, environ: dict[str, Any]) -> Answer:
-        """A long poll waits outside the lock. Stepped time stands still meanwhile, so there it does not wait."""
-        wait = min(float(request.parameters.get("WaitTimeSeconds") or 0), LONGEST_POLL_SECONDS)
-        now_only = json.dumps({**request.parameters, "WaitTimeSeconds": 0}).encode()
-        deadline = time.monotonic() + (0 if self.world.clock.speed is None else wait)
-        while True:
-            answer = self._read(request, _with_body(environ, now_only))
-            left = deadline - time.monotonic()
-            if left <= 0 or b'"Messages"' in answer.body or answer.status >= 300:
-                return answer
-            with self.world.news:
-                self.world.news.wait(min(left, 0.5))
+    def _of_queues(self, request: Request, environ: dict[str, Any]) -> Answer:
+        """Outside the lock: a queue has its own, and who waits for a message holds nobody up."""
+        request_id = self.world.request_id(self.world.next_write() if request.mutates else self._next_read())
+        at = f"http://{environ.get('HTTP_HOST', '')}"
+        answer = _stamped(Answer(*self._queues.answer(request, at=at, request_id=request_id)), request_id)
+        if request.mutates and answer.status < 300:
+            self._log(request, answer, request_id, None)
+        return answer
+
+    def _next_read(self) -> str:
+        self._reads += 1
+        return f"read|{self._reads}"
 
     def _dispatch(self, request: Request, environ: dict[str, Any]) -> Answer:
         if request.service in ("pricing", "savingsplans"):
@@ -294,7 +295,7 @@ def _stamped(answer: Answer, request_id: str) -> Answer:
     """The answer under a request id that depends on the seed."""
     kept = [(k, v) for k, v in answer.headers if k.lower() not in ("x-amzn-requestid", "x-amz-request-id")]
     headers = [*kept, ("x-amzn-RequestId", request_id), ("x-amz-request-id", request_id)]
-    body = _REQUEST_ID.sub(request_id.encode(), answer.body) if answer.body[:1] == b"<" else answer.body
+    body = _REQUEST_ID.sub(f"equestId>{request_id}<".encode(), answer.body) if answer.body[:1] == b"<" else answer.body
     headers = [(k, str(len(body)) if k.lower() == "content-length" and answer.body else v) for k, v in headers]
     return Answer(answer.status, headers, body)
 
@@ -316,10 +317,6 @@ def _hang_up(environ: dict[str, Any], after_seconds: float) -> None:
         with contextlib.suppress(OSError):  # the caller gave up first
             connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionGone
-
-
-def _with_body(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
-    return {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
 def _fingerprint(request: Request) -> str:

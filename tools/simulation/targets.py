@@ -17,6 +17,7 @@ from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
 from moto.elbv2.responses import ELBV2Response
 
+from tools.simulation.index_xml import Written
 from tools.simulation.standby import named_group
 from tools.simulation.world import ACCOUNT_ID, World
 
@@ -96,12 +97,12 @@ class Targets:
         known = self._known(target_group)
         asked = response._get_param("Targets", [])
         if not asked:
-            return ActionResult({"TargetHealthDescriptions": [self._health(t) for t in known.values()]})
+            return Written({"TargetHealthDescriptions": [self._health(t) for t in known.values()]})
         rows = []
         for wanted in asked:
             port = int(wanted.get("Port") or target_group.port)
             rows.append(self._health(known.get((wanted["Id"], port)), wanted["Id"], port))
-        return ActionResult({"TargetHealthDescriptions": rows})
+        return Written({"TargetHealthDescriptions": rows})
 
     def attach_load_balancer_target_groups(self, response: AutoScalingResponse) -> ActionResult:
         group = named_group(self.world, response)

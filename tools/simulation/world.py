@@ -22,11 +22,11 @@ from moto.ec2.models.instances import Instance
 from moto.events.models import EventsBackend, events_backends
 from moto.moto_api._internal import mock_random
 from moto.s3.models import S3Backend, s3_backends
-from moto.sqs.models import SQSBackend, sqs_backends
 
 from tools.simulation.effects import EffectLog
 from tools.simulation.market import Market, Pool, hazard_per_hour
 from tools.simulation.memory import Event, SpotRequests
+from tools.simulation.queues import Queues
 
 ACCOUNT_ID = "123456789012"
 TICK = timedelta(seconds=5)
@@ -109,14 +109,14 @@ class World:
     affected: list[str] | None = None
     """what the call in hand did change, where its answer does not say it; None = all that it names, if it succeeds"""
     spot_requests: SpotRequests = field(init=False)
+    queues: Queues = field(init=False)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    news: threading.Condition = field(default_factory=threading.Condition)
-    """notified when a queue may hold something new"""
     _writes: Iterator[int] = field(default_factory=itertools.count)
     _ticked: datetime | None = None
 
     def __post_init__(self) -> None:
         self.spot_requests = SpotRequests(self.seed)
+        self.queues = Queues(account_id=ACCOUNT_ID, region=self.region)
 
     # --- moto's backends
     @property
@@ -130,10 +130,6 @@ class World:
     @property
     def s3(self) -> S3Backend:
         return s3_backends[ACCOUNT_ID]["aws"]
-
-    @property
-    def sqs(self) -> SQSBackend:
-        return sqs_backends[ACCOUNT_ID][self.region]
 
     @property
     def events(self) -> EventsBackend:
@@ -335,8 +331,6 @@ class World:
                 }
             ]
         )
-        with self.news:
-            self.news.notify_all()
 
     # --- the account's own effects
     def log(self, operation: str, parameters: dict[str, Any], ids: list[str]) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agent.autonomy import Daemon, Round, Trouble
     from agent.journal.watches import WatchedChange
     from agent.reflex import ReflexReport
+    from tools.records import Recovery
     from tui.opening import House
 
 app = typer.Typer(rich_markup_mode=None)
@@ -113,14 +114,18 @@ def _watch(settings: Settings, daemon: "Daemon", interval: float, stopped: threa
                 print("\n".join(lines), flush=True)
 
 
-def _told(report: "Round | ReflexReport | Trouble") -> tuple[str, list[str]]:
+def _told(report: "Round | ReflexReport | Trouble | Recovery") -> tuple[str, list[str]]:
     from agent.autonomy import Round, Trouble
+    from tools.records import Recovery
     from tui.output import plain
+    from tui.render_jobs import recovery_line
 
     if isinstance(report, Round):
         return "round", list(_round_lines(report))
     if isinstance(report, Trouble):
         return "trouble", [f"{report.at:%H:%M:%S}Z  {report.kind}: {plain(report.message)}; trying again"]
+    if isinstance(report, Recovery):
+        return "recovery", [recovery_line(report)]
     return "notices", list(_notice_lines(report))
 
 
@@ -144,6 +149,7 @@ def _stop_signal() -> Iterator[threading.Event]:
 def _round_lines(report: "Round") -> Iterator[str]:
     from tui.output import plain
     from tui.render import alert_line, counted, outcome_line
+    from tui.render_jobs import recovery_line
 
     done = f"{counted(report.fleets, 'fleet')} looked at, {counted(len(report.steps), 'suggestion')}"
     yield f"{report.at:%H:%M:%S}Z  {done}"
@@ -155,6 +161,8 @@ def _round_lines(report: "Round") -> Iterator[str]:
         yield f"  {alert_line(alert)}"
     for watch in report.watches:
         yield f"  {_watch_line(watch)}"
+    for recovery in report.recoveries:
+        yield f"  {recovery_line(recovery)}"
     for step in report.steps:
         told = outcome_line(step.outcome) if step.outcome else plain("; ".join(step.reasons))
         waits = f"  → spotwarden approve {step.proposal_id}" if step.verdict == "ask" else ""

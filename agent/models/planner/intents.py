@@ -5,6 +5,7 @@ import re
 from agent.models.planner.asks import asked_first
 from agent.models.planner.entities import Entities
 from agent.models.planner.facets import facets
+from agent.models.planner.job_words import ASKED, RECOVER
 from agent.models.planner.lexicon import framed, hinted
 from agent.models.planner.moods import MAKE_SAFE, PAST, has, mood
 from agent.models.planner.operating import fleet_operation, instance_operation
@@ -78,6 +79,8 @@ def intents(  # noqa: PLR0911 - one return a case
         return ("confirm",)
     if _NOPE.match(text) or (not names_fleet and has(r"제안.{0,8}취소", text)):
         return ("decline",)
+    if has(ASKED, text) or has(RECOVER, text):
+        return ("jobs",)
     wanted = [name for name, pattern in COMPILED if pattern.search(text)]
     now = has(
         (

@@ -9,6 +9,7 @@ import pytest
 from journal_nouns import NOW, begin, outcome, saved
 
 from agent.journal.journal import Journal
+from agent.journal.schema import VERSION
 from agent.journal.verify import verify
 from policies.records import Aftercare
 from tools.errors import JournalError, UsageError
@@ -36,13 +37,13 @@ def verdict(health="healthy"):
 
 @pytest.fixture
 def of_version_2(path, clock):
-    """As the last release left it: no table of watches."""
+    """As that release left it: no table of watches, and none that came later."""
     with Journal.open(path, clock=clock) as journal:
         saved(journal)
         begin(journal, journal.proposal("p-1").proposal)
         journal.close_intent("i-1", outcome(), actor="test")
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("DROP TABLE watches")
+        db.executescript("DROP VIEW v_recoveries; DROP TABLE recoveries; DROP TABLE jobs; DROP TABLE watches")
         db.execute("PRAGMA user_version=2")
         db.commit()
     return path
@@ -60,7 +61,7 @@ def test_a_journal_of_version_2_is_opened_and_gets_the_table(of_version_2, clock
     assert after.ok
     assert after.entries > before.entries
     with contextlib.closing(sqlite3.connect(of_version_2)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
 def test_two_who_open_a_journal_of_version_2_at_once_migrate_it_once(of_version_2, clock):

@@ -5,7 +5,7 @@ import re
 
 from agent.models.planner.answers.common import trouble
 from agent.models.planner.answers.recovery import stored
-from agent.models.planner.figures import named, percent, plain, span
+from agent.models.planner.figures import named, percent, plain, span, told
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
@@ -27,7 +27,7 @@ def interval(walk: Walk) -> list[str]:
                 "저장 한 번에 얼마나 걸리나요? δ를 알려 주시면(예: “저장 90초”) 간격을 계산합니다.",
             )
         )
-        return lines + _own_checkpoints(walk)
+        return lines + _own(walk, save)
     known = between is not None
     lines += _table(walk, save, every, [between] if between is not None else [6 * 3600.0, 24 * 3600.0, 80 * 3600.0])
     if not known:
@@ -50,7 +50,7 @@ def interval(walk: Walk) -> list[str]:
             "중단 2분 전 알림은 저장이 그 안에 끝나고 알림이 올 때만 도움이 됩니다. 알림은 보장되지 않습니다.",
         )
     )
-    return lines + _own_checkpoints(walk)
+    return lines + _own(walk, save)
 
 
 def _table(walk: Walk, save: float, every: float | None, betweens: list[float]) -> list[str]:
@@ -102,14 +102,37 @@ def _verdict(walk: Walk, save: float, every: float, between: float | None) -> st
     return f"{often} ({span(every, walk.lang)} → {plain(round(best / 60, 1), walk.lang)} {walk.say('min', '분')})"
 
 
-def _own_checkpoints(walk: Walk) -> list[str]:
-    """What the named fleet's store says beside the formula."""
+def _own(walk: Walk, save: float | None) -> list[str]:
+    """What the named fleet's pools and store say beside the formula."""
     lines: list[str] = []
     for name in walk.question.fleets[:2]:
+        if save is not None:
+            lines += _advised(walk, name, save)
         seen = walk.look("list_checkpoints", fleet=name)
         if seen is not None:
             lines += ["", *(stored(walk, name, seen.body) if seen.ok else [trouble(walk, seen, named(name))])]
     return lines
+
+
+def _advised(walk: Walk, name: str, save: float) -> list[str]:
+    """The interval from the measured hazard of the fleet's pools, and what it rests on."""
+    known = {"save_seconds": save, "restart_seconds": None, "saved_share": None, "stops_together": True}
+    seen = walk.look("advise_checkpoint_interval", fleet=name, **known)
+    if seen is None:
+        return []
+    if not seen.ok:
+        return ["", trouble(walk, seen, named(name))]
+    advice, between = seen.body, seen.body["between_seconds"]
+    every, m = span(advice["interval_seconds"], walk.lang), span(between["value"], walk.lang)
+    return [
+        "",
+        walk.say(
+            f"**{named(name)}: save every {every}.** M = {m} for the whole job, any of {advice['instances']} spot "
+            f"instances stops it ({told(between['source'])}); the guides' table says {told(advice['guide_frequency'])}.",
+            f"**{named(name)}: {every}마다 저장하세요.** 작업 전체의 M = {m}, spot 인스턴스 {advice['instances']}대 중 "
+            f"하나만 멈춰도 작업이 멈춥니다({told(between['source'])}); 가이드 표: {told(advice['guide_frequency'])}.",
+        ),
+    ]
 
 
 _UNIT = r"\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|초|분|시간|일)(?![a-z])"

@@ -1,0 +1,12 @@
+"""How jobs are asked about: as work with a deadline, or as work to bring back. A fleet's checkpoints are asked else."""
+
+RECOVER = (
+    r"\brecover\b.{0,30}\bjob\b|\bbring\b.{0,20}\bjob\b.{0,20}\bback\b"
+    r"|(?:작업|\bjob)\S{0,3}\s?.{0,12}(?:복구해|복구\s?시켜|되살려)"
+)
+ASKED = (
+    r"\bjobs?\b.{0,40}\b(?:status|deadlines?|eta|slack|late|on time|in time|recover(?:y|ies|ing)?)\b"
+    r"|\b(?:status|deadlines?|eta|slack|recover(?:y|ies)?)\b.{0,30}\bjobs?\b|\b(?:meet|make|miss)\b.{0,20}\bdeadlines?\b"
+    r"|\bjob (?:store|list)\b|\b(?:list|show)\b.{0,15}\bjobs\b|(?:작업|\bjob)\S{0,3}\s?(?:상태|현황|목록|마감|기한)"
+    r"|마감(?:까지|을|에|시간|이|은)|기한\s?(?:안|내|까지)"
+)
