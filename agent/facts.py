@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from agent.journal.journal import Journal
 from policies.document import Policy
-from policies.records import RESOURCES, Facts
+from policies.records import RESOURCES, Facts, TrackRecord
 from tools.fleets.effects.operate_states import capacity_after, moves_capacity, needing
 from tools.fleets.launches import desired_after, mix_after, target
 from tools.fleets.verification import verification_of
@@ -27,6 +27,7 @@ from tools.records import (
     SetTargets,
     SetVolumeRetention,
 )
+from tools.recovery.drill import newest_drill
 
 Actor = Literal["person", "agent", "reflex"]
 
@@ -79,8 +80,18 @@ def gather(
         else max(0.0, (now - preview.price_as_of).total_seconds()),
         audit_verified=audit_verified,
         kill_switch=halted,
+        track_record=_track_record(journal, fleet, now) if policy.asks_for_drill else TrackRecord(),
     )
     return facts.with_(use=journal.use(policy.measures(action, facts), fleet=fleet.ref.label, now=now))
+
+
+def _track_record(journal: Journal, fleet: Fleet, now: datetime) -> TrackRecord:
+    """What the fleet's own recoveries have measured."""
+    drill = newest_drill(journal.jobs.ended_on(fleet.ref.label))
+    if drill is None:
+        return TrackRecord()
+    age = max(0.0, (now - drill.at).total_seconds()) / 86_400
+    return TrackRecord(drill_age_days=age, drill_ready_seconds=drill.ready_seconds)
 
 
 def touched_instances(action: Action, fleet: Fleet, preview: Preview) -> Sequence[Instance]:

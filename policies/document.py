@@ -79,6 +79,13 @@ class Policy(Record):
         """The clauses, built once."""
         return Plan(self.document)
 
+    @cached_property
+    def asks_for_drill(self) -> bool:
+        """True: some policy looks at interruption drills, which the journal is asked for only then."""
+        required = (p.mode.requires for p in self.policies if p.mode is not None)
+        named = any("drill_" in e for p in self.policies for e in p.expressions)
+        return named or any(r is not None and r.asks_for_drill for r in required)
+
     def measures(self, action: Action, facts: Facts) -> tuple[Measure, ...]:  # noqa: ARG002 - the contract
         """What the journal must count before this action is judged. Names are the keys of WindowUse."""
         return (replaced_measure(self.blast_radius.replaced_limit, action.fleet.kind), *self._measures)

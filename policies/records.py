@@ -59,6 +59,10 @@ class TrackRecord(Record):
     observed_days: float | None = None
     prediction_error_percent: float | None = None
     approved_in_a_row: int | None = None
+    drill_age_days: float | None = Field(default=None, ge=0)
+    """since the newest interruption that this fleet recovered from, measured; None = none, or a later one failed"""
+    drill_ready_seconds: float | None = Field(default=None, ge=0)
+    """of that one: from the notice until the job worked on elsewhere"""
 
 
 class Facts(Record):

@@ -125,6 +125,14 @@ class Requires(Part):
     observe_days: int | None = Field(default=None, ge=0, le=3_650)
     prediction_error_max_percent: Percent | None = None
     approved_in_a_row: int | None = Field(default=None, ge=0, le=10_000)
+    drill_newer_than_days: int | None = Field(default=None, ge=1, le=3_650)
+    """an interruption, made on purpose or not, that a job of the fleet recovered from and that was measured"""
+    drill_ready_within_seconds: int | None = Field(default=None, ge=1, le=86_400)
+    """from its notice until the job worked on"""
+
+    @property
+    def asks_for_drill(self) -> bool:
+        return self.drill_newer_than_days is not None or self.drill_ready_within_seconds is not None
 
 
 class Mode(Part):

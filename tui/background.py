@@ -48,6 +48,7 @@ class DemoBackground:
             if not self.house.halted():
                 daemon.answer_notices(wait_seconds=1)
                 daemon.keeper.look(most=1)
+                daemon.bring_back()
         except SpotError as error:
             self.house.journal.append("trouble", {"message": error.message}, actor="reflex")
             self._stop.wait(2)

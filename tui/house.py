@@ -1,12 +1,13 @@
 """What the screens ask of the house. Every call may block: screens ask from thread workers only."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 from agent.events import Event
 from agent.journal.watches import WatchedChange
 from policies.records import Approval, Decision, Mode, Proposal
 from tools.cloud import Clock
+from tools.jobs.report import JobsReport
 from tools.records import (
     AuditEntry,
     CostReport,
@@ -19,6 +20,7 @@ from tools.records import (
     Outcome,
     PoolSignal,
     PriceAnalysis,
+    Recovery,
     Watch,
 )
 from tui.care import FleetChange
@@ -139,6 +141,12 @@ class House(Protocol):
     def watch(self) -> Watch: ...
 
     def costs(self) -> CostReport: ...
+
+    def jobs(self) -> JobsReport: ...
+
+    def recoveries(self, jobs: Collection[str]) -> Mapping[str, Sequence[Recovery]]:
+        """Of each job by name, newest first."""
+        ...
 
     def proposals(self) -> Sequence[Saved]:
         """Newest first, whatever their status."""

@@ -1,10 +1,12 @@
 """What screens and commands look at: each a read tool's answer at the desk. Calls block, so screens use threads."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tools.cloud import Desk
+    from tools.jobs.report import JobsReport
     from tools.monitor.settings import MonitorSettings
     from tools.records import (
         CostReport,
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
         OpportunityAnalysis,
         PoolSignal,
         PriceAnalysis,
+        Recovery,
         Watch,
     )
     from tools.tool import Tool
@@ -91,3 +94,15 @@ class Looks:
 
         found: CostReport = self.ask(report_costs)
         return found
+
+    def jobs(self) -> "JobsReport":
+        from tools.jobs.report import describe_jobs
+
+        found: JobsReport = self.ask(describe_jobs, job=None)
+        return found
+
+    def recoveries(self, jobs: "Collection[str]") -> "dict[str, tuple[Recovery, ...]]":
+        """Of each job by name, newest first."""
+        from tools.jobs.report import SHOWN
+
+        return {job: self.desk.audit.recoveries_of(job, limit=SHOWN) for job in jobs}

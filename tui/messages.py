@@ -3,7 +3,7 @@
 Workers never touch a widget: they post these, and the screen that asked handles them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,6 +12,7 @@ from textual.message import Message
 
 from agent import events
 from agent.journal.watches import WatchedChange
+from tools.jobs.report import JobsReport
 from tools.records import (
     AuditEntry,
     Fleet,
@@ -21,6 +22,7 @@ from tools.records import (
     OpportunityAnalysis,
     PoolSignal,
     PriceAnalysis,
+    Recovery,
     Watch,
 )
 from tui.care import FleetChange
@@ -166,6 +168,17 @@ class ChoiceSeen(FromWorker):
 @dataclass
 class WatchSeen(FromWorker):
     watch: Watch
+
+
+@dataclass
+class JobsSeen(FromWorker):
+    report: JobsReport
+
+
+@dataclass
+class RecoveriesSeen(FromWorker):
+    recoveries: Mapping[str, Sequence[Recovery]]
+    """job id → newest first"""
 
 
 @dataclass

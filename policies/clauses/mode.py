@@ -106,6 +106,8 @@ class Earned(Clause):
     key = "mode.requires"
     _all = Requires(observe_days=14, prediction_error_max_percent=15, approved_in_a_row=10)
     _shown = {"observed_days": 14.0, "prediction_error_percent": 15.0, "approved_in_a_row": 10}
+    _drill = Requires(drill_newer_than_days=30, drill_ready_within_seconds=600)
+    _drilled = {"drill_age_days": 30.0, "drill_ready_seconds": 600.0}
     examples = (
         Example({"otherwise": "ask", "requires": _all}, {"track_record": _shown}, None),
         Example({"otherwise": "ask", "requires": _all}, {"track_record": {**_shown, "observed_days": 13.0}}, "ask"),
@@ -116,6 +118,20 @@ class Earned(Clause):
             {"track_record": {**_shown, "prediction_error_percent": 15.1}},
             "ask",
         ),
+        Example({"otherwise": "deny", "requires": _drill}, {"track_record": _drilled}, None),
+        Example(
+            {"otherwise": "ask", "requires": _drill}, {"track_record": {**_drilled, "drill_age_days": 30.1}}, "ask"
+        ),
+        Example(
+            {"otherwise": "deny", "requires": _drill}, {"track_record": {**_drilled, "drill_age_days": 31}}, "deny"
+        ),
+        Example(
+            {"otherwise": "deny", "requires": _drill},
+            {"track_record": {**_drilled, "drill_ready_seconds": 601}},
+            "deny",
+        ),
+        Example({"otherwise": "deny", "requires": _drill}, {"track_record": {"drill_ready_seconds": 60}}, "ask"),
+        Example({"otherwise": "deny", "requires": _drill}, {"track_record": {"drill_age_days": 1}}, "ask"),
     )
 
     def __init__(self, otherwise: Verdict, requires: Requires) -> None:
@@ -123,12 +139,16 @@ class Earned(Clause):
         self.days = requires.observe_days
         self.error = requires.prediction_error_max_percent
         self.row = requires.approved_in_a_row
+        self.drill_days = requires.drill_newer_than_days
+        self.drill_ready = requires.drill_ready_within_seconds
 
     def holds(self) -> str:
         words = (
             f"{self.days} days observed" if self.days is not None else "",
             f"predictions off by at most {self.error:g} %" if self.error is not None else "",
             f"{self.row} approved in a row" if self.row is not None else "",
+            f"a measured interruption at most {self.drill_days} days ago" if self.drill_days is not None else "",
+            f"its job working on within {self.drill_ready} s of the notice" if self.drill_ready is not None else "",
         )
         return "earned: " + (", ".join(filter(None, words)) or "nothing is required")
 
@@ -138,6 +158,8 @@ class Earned(Clause):
             (self.days, shown.observed_days, "observed_days", 1),
             (self.error, shown.prediction_error_percent, "prediction_error_percent", -1),
             (self.row, shown.approved_in_a_row, "approved_in_a_row", 1),
+            (self.drill_days, shown.drill_age_days, "drill_age_days", -1),
+            (self.drill_ready, shown.drill_ready_seconds, "drill_ready_seconds", -1),
         )
         short: Word | None = None
         for wanted, value, name, sign in checks:
@@ -146,7 +168,8 @@ class Earned(Clause):
             if value is None:
                 return missing(f"track_record.{name}")
             if (value - wanted) * sign < 0 and short is None:
-                short = self.otherwise, f"not earned yet: {name} is {value:g}, {wanted:g} is required"
+                most = "at most " if sign < 0 else ""
+                short = self.otherwise, f"not earned yet: {name} is {value:g}, {most}{wanted:g} is required"
         return short
 
 

@@ -17,7 +17,7 @@ class FakeCloud:
     """EC2's service; with `kind` gcp or azure, theirs. Set what it says; it says it from then on."""
 
     kind: str = "aws"
-    token: str = "v2"  # v2, v1 (405), hang, refused (403)
+    token: str = "v2"  # v2, v1 (405), hang, refused (403), garbage
     lifetime: int = 10**9  # tokens are 401 after so many uses
     action: bytes | None = None
     rebalance: bytes | None = None
@@ -109,6 +109,8 @@ class FakeCloud:
         elif self.token == "v2":
             self.tokens, self.uses = self.tokens + 1, 0
             self._send(request, 200, f"token-{self.tokens}".encode())
+        elif self.token == "garbage":
+            self._send(request, 200, "토큰\u2003".encode())
         else:
             self._send(request, {"v1": 405, "refused": 403}[self.token], b"")
 

@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from tests.contract.conftest import opened
+from tests.forked_accounts import started
 from tests.guard.clouds import FakeCloud
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,3 +102,20 @@ def script(tmp_path: Path) -> Callable[[str], tuple[str, ...]]:
         return sys.executable, str(path)
 
     return write
+
+
+@pytest.fixture(scope="package")
+def account() -> Iterator:
+    with started(stepped=True) as sim, opened(sim) as found, keys():
+        client = boto3.client("s3", endpoint_url=sim.endpoint_url, region_name="us-east-1")
+        client.create_bucket(Bucket="jobs")
+        yield sim, found, client
+        client.close()
+
+
+@contextmanager
+def keys() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "simulated")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "simulated")
+        yield

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.guard.clouds import INSTANCE_ID, Dripping, FakeCloud
+from tests.guard.clouds import INSTANCE_ID
 
 SAVES_AT_TERM = """
 import signal, sys, time
@@ -158,6 +158,39 @@ def test_a_checkpoint_command_that_fails_saves_nothing(cloud, guard, tmp_path):
     assert "--checkpoint-command: ended with 9: nothing of it is used" in run.err
 
 
+def test_a_checkpoint_command_that_takes_too_long_is_not_taken_for_the_command(cloud, guard, script):
+    hook = "trap : TERM; while :; do sleep 0.1; done"
+    run = guard(cloud, "--grace", "0.6", "--checkpoint-command", hook, "--", "sh", "-c", "echo $$; sleep 60")
+    command = int(run.line())
+    cloud.interrupt()
+    assert run.end() == 76
+    assert [e["pids"] for e in run.events("signal")] == [[command]]
+
+
+def test_a_checkpoint_command_ends_with_the_command(cloud, guard, tmp_path):
+    told = tmp_path / "pid"
+    hook = f"touch $SPOTWARDEN_SAVE_TO/half; echo $$ > {told}; sleep 60"
+    run = guard(cloud, "--checkpoints", str(tmp_path / "c"), "--checkpoint-command", hook, "--", "sh", "-c", f"until [ -s {told} ]; do sleep 0.05; done")  # fmt: skip
+    cloud.recommend()
+    assert run.end() == 0
+    assert gone(int(told.read_text()))
+    assert list((tmp_path / "c").glob(".hook*")) == []
+
+
+def test_a_job_that_saves_where_guard_does_not_look_is_told(cloud, guard, script, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "c")
+    text = """
+import sys
+from spotwarden_guard import checkpoints
+checkpoints(sys.argv[1]); checkpoints(sys.argv[2]); checkpoints(sys.argv[2])
+"""
+    run = guard(cloud, "--checkpoints", str(tmp_path / "c"), "--", *script(text), f"{tmp_path}/link", f"{tmp_path}/elsewhere")  # fmt: skip
+    assert run.end() == 0
+    assert [e["words"] for e in run.events("remark")] == [
+        f"the job saves into {tmp_path}/elsewhere, and --checkpoints is {tmp_path}/c: nothing there is kept safe"
+    ]
+
+
 def test_done_beats_an_interruption_of_the_last_second(cloud, guard, script):
     text = """
 import signal, sys, time
@@ -236,87 +269,6 @@ time.sleep(60)
 
 
 # --- services that are unkind
-
-
-def interrupted_by(cloud, guard, script, tmp_path, *options):
-    run = guard(cloud, *options, "--checkpoints", str(tmp_path / "ckpt"), "--", *script(SAVES_AT_TERM))
-    assert run.line() == "ready"
-    cloud.interrupt()
-    assert run.end() == 75, run.err
-    return run
-
-
-@pytest.mark.accepts("IN-03")
-def test_a_token_that_expires_is_renewed(cloud, guard, script, tmp_path):
-    cloud.lifetime = 3
-    interrupted_by(cloud, guard, script, tmp_path)
-    assert cloud.tokens > 1
-
-
-@pytest.mark.parametrize(("token", "words"), [("v1", "version 1 only"), ("hang", "hop limit")])
-def test_a_service_without_tokens_is_asked_without_and_that_is_said(token, words, guard, script, tmp_path):
-    with FakeCloud(token=token) as cloud:
-        run = interrupted_by(cloud, guard, script, tmp_path)
-    assert words in run.err
-
-
-def test_a_service_that_drips_delays_neither_start_nor_end(guard, cloud):
-    drip = Dripping()
-    run = guard(cloud, "--", "echo", "went", AWS_EC2_METADATA_SERVICE_ENDPOINT=drip.url)
-    assert run.line() == "went"
-    assert run.end() == 0
-    drip.close()
-
-
-def test_errors_are_told_once_and_the_work_goes_on(cloud, guard, script, tmp_path):
-    run = guard(cloud, "--checkpoints", str(tmp_path / "ckpt"), "--", *script(SAVES_AT_TERM))
-    run.line()
-    cloud.status = 503
-    assert "3 times in a row" in run.process.stderr.readline()
-    cloud.status = 200
-    assert "answers again" in run.process.stderr.readline()
-    cloud.interrupt()
-    assert run.end() == 75
-
-
-@pytest.mark.parametrize("ahead", [-86_400, 86_400])
-def test_a_wall_clock_that_is_a_day_wrong_shortens_nothing(ahead, guard, script, tmp_path):
-    from datetime import timedelta
-
-    with FakeCloud(clock_ahead=timedelta(seconds=ahead)) as cloud:
-        run = interrupted_by(cloud, guard, script, tmp_path)
-    [notice] = run.events("notice")
-    assert 100 < notice["seconds_left"] <= 121
-
-
-def test_a_deadline_that_is_past_is_not_believed_and_acted_on_at_once(cloud, guard, script, tmp_path):
-    run = guard(cloud, "--checkpoints", str(tmp_path / "ckpt"), "--", *script(SAVES_AT_TERM))
-    run.line()
-    cloud.interrupt(seconds=-30)
-    assert run.end() == 75
-    assert "a clock is wrong" in run.err
-
-
-@pytest.mark.parametrize("kind", ["gcp", "azure"])
-def test_other_clouds_are_found_and_answered(kind, guard, script, tmp_path):
-    with FakeCloud(kind=kind) as cloud:
-        run = guard(cloud, "--checkpoints", str(tmp_path / "ckpt"), "--", *script(SAVES_AT_TERM))
-        run.line()
-        cloud.preempted = True
-        other = {"EventId": "1", "EventType": "Preempt", "Resources": ["worker-9"], "NotBefore": ""}
-        cloud.events = [other, {**other, "EventId": "2", "Resources": ["worker-3"]}]
-        assert run.end() == 75, run.err
-    assert run.report["provider"] == kind
-    assert len(run.events("notice")) == 1
-
-
-def test_where_no_cloud_answers_the_command_runs_and_one_line_is_said(guard, cloud, script):
-    nowhere = "http://127.0.0.1:1"
-    run = guard(cloud, "--", "true", AWS_EC2_METADATA_SERVICE_ENDPOINT=nowhere)
-    assert run.end() == 0
-    assert run.err.splitlines() == [
-        "spotwarden-guard: no cloud's metadata service answers here: running without notices"
-    ]
 
 
 def test_a_save_longer_than_the_notice_is_76_and_is_never_loaded(cloud, guard, script, tmp_path):

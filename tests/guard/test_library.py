@@ -1,8 +1,10 @@
 """What a job uses: checkpoints in a folder, an offset, the notice, the clock."""
 
 import json
+import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from tools.recovery.guard import (
     time_left,
 )
 from tools.recovery.guard.files import write_whole
+from tools.recovery.guard.manifest import Manifest, StateFile, read_manifest
 from tools.recovery.guard.saves import complete
 
 
@@ -93,6 +96,49 @@ def test_a_damaged_one_is_set_aside_told_and_never_loaded(damage, store, told):
     assert "damaged, not loaded, set aside" in told[0]
     assert not newest.exists()
     assert store.newest_whole().step == 1
+
+
+UNFIT = {
+    "a link": lambda folder: (folder / "latest").symlink_to("state"),
+    "a pipe": lambda folder: os.mkfifo(folder / "pipe"),
+    "a backslash": lambda folder: (folder / "a\\b").touch(),
+    "no UTF-8": lambda folder: Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).touch(),
+    "that name": lambda folder: (folder / "manifest.json").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("words", UNFIT)
+def test_what_could_not_be_given_back_is_refused_when_it_is_saved(words, store):
+    save(store, 1)
+    with pytest.raises(BadRequest, match=f"{words}.*cannot be kept"), store.save(step=2) as folder:
+        (folder / "state").write_text("state 2")
+        UNFIT[words](folder)
+    assert [e.name for e in store.folder.glob("*-*")] == [store.newest_whole().checkpoint_id]
+    assert store.newest_whole().step == 1
+
+
+def test_names_of_any_language_are_kept(store):
+    names = {"한글 이름", " blank ", "two\nlines", "-rf", "a" * 255}
+    with store.save(step=1) as folder:
+        for name in names:
+            (folder / name).touch()
+    assert {f.name for f in store.newest_whole().manifest.files} == names
+
+
+def test_a_manifest_of_many_thousand_files_is_read(tmp_path):
+    files = tuple(StateFile(f"shard-{i:05}-of-20000.safetensors", 1, "0" * 64) for i in range(20_000))
+    text = Manifest("job", "000001-000000000001", 1, None, files, "2026-11-21T00:00:00.000Z", "i").as_bytes()
+    (tmp_path / "manifest.json").write_bytes(text)
+    assert read_manifest(tmp_path).files == files
+
+
+def test_more_files_than_a_manifest_holds_are_refused_when_they_are_saved(store):
+    with pytest.raises(BadRequest, match=r"more than a manifest holds .write fewer"), store.save(step=1) as folder:
+        deep = folder.joinpath(*["d" * 250] * 13)
+        deep.mkdir(parents=True)
+        for i in range(2600):
+            (deep / f"{i}").touch()
+    assert store.newest_whole() is None
 
 
 @pytest.mark.accepts("IN-06")
@@ -186,6 +232,23 @@ def test_with_nothing_good_left_it_says_so_and_never_begins_at_0(tmp_path):
         Offsets(path).read()
     with pytest.raises(OffsetDamaged):
         Offsets(path).commit(1)
+
+
+@pytest.mark.accepts("IN-06")
+def test_a_torn_offset_gives_no_second_owner_the_number_of_the_first(tmp_path):
+    path = tmp_path / "offset.json"
+    Offsets(path).commit(1)
+    first, said = Offsets(path), []
+    first.take_over()
+    for _ in range(2):
+        os.truncate(path, 5)
+        Offsets(path, say=said.append).take_over()
+        with pytest.raises(StaleOwner):
+            first.commit(2)
+        first = Offsets(path)
+        first.take_over()
+    assert first.read() == 1
+    assert "damaged (5 bytes)" in said[0]
 
 
 # --- what guard tells

@@ -3,17 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import resource
 from pathlib import Path
 
-import boto3
 import pytest
 
-from tests.contract.conftest import opened
-from tests.forked_accounts import started
 from tests.guard.clouds import INSTANCE_ID
-from tests.guard.test_interruption import SAVES_AT_TERM
+from tests.guard.conftest import keys
 from tools.recovery.checkpoints import stored, verify_checkpoint
 from tools.recovery.guard import carry, s3
 from tools.recovery.guard.manifest import verified
@@ -27,23 +23,6 @@ SECONDS = 20
 
 def budget() -> Budget:
     return Budget(SECONDS)
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator:
-    with started(stepped=True) as sim, opened(sim) as found, keys():
-        client = boto3.client("s3", endpoint_url=sim.endpoint_url, region_name="us-east-1")
-        client.create_bucket(Bucket="jobs")
-        yield sim, found, client
-        client.close()
-
-
-@contextmanager
-def keys() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "simulated")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "simulated")
-        yield
 
 
 @pytest.fixture(params=["directory", "s3"])
@@ -195,7 +174,8 @@ def test_our_own_tools_read_and_verify_what_guard_stored(account, tmp_path):
 
 
 def test_a_large_file_goes_in_parts_and_comes_back(account, tmp_path, monkeypatch):
-    monkeypatch.setattr(s3, "PART_BYTES", 5 << 20)
+    for name in ("PART_BYTES", "RANGE_BYTES"):
+        monkeypatch.setattr(s3, name, 5 << 20)
     sim, _, _ = account
     store = open_store("s3://jobs/large", endpoint_url=sim.endpoint_url)
     content = os.urandom(11 << 20)
@@ -215,6 +195,24 @@ def test_a_bucket_that_refuses_says_which_and_why(account):
         store.list("owners/", budget=budget())
 
 
+def test_a_disk_that_takes_no_more_is_told_and_left_as_it_was(tmp_path):
+    store, content = Folder(tmp_path / "outlives"), b"x" * 5000
+    (tmp_path / "f").write_bytes(content)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        for attempt in (
+            lambda: store.put_file("checkpoints/1/f", tmp_path / "f", "0" * 64, budget=budget()),
+            lambda: store.put_once("checkpoints/1/manifest.json", content, budget=budget()),
+            lambda: store.put("reports/i.json", content, budget=budget()),
+        ):
+            with pytest.raises(StoreRefused, match=r"cannot be written"):
+                attempt()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [p for p in store.path.rglob("*") if p.is_file()] == []
+
+
 def test_silence_ends_with_the_budget(tmp_path):
     with keys():
         store = open_store("s3://jobs/job", endpoint_url="http://127.0.0.1:1")
@@ -230,93 +228,6 @@ def test_a_place_that_is_none_is_refused(place):
         open_store(place)
 
 
-# --- guard as a process
-
-
-def guarded(guard, cloud, account, script, tmp_path, place, text=SAVES_AT_TERM):
-    return guard(
-        cloud, "--checkpoints", str(tmp_path / "ckpt"), "--store", place, "--endpoint-url", account[0].endpoint_url,
-        "--", *script(text), AWS_ACCESS_KEY_ID="simulated", AWS_SECRET_ACCESS_KEY="simulated",
-    )  # fmt: skip
-
-
-@pytest.mark.accepts("RC-01", "IN-07")
-def test_interrupted_and_stored_is_75_and_the_report_is_in_the_store(cloud, guard, account, script, tmp_path):
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/whole")
-    assert run.line() == "ready"
-    cloud.interrupt()
-    assert run.end() == 75, run.err
-    assert "stored in s3://jobs/whole" in run.err
-    [seen] = stored(account[1].reader, "jobs", "whole")
-    assert seen.whole
-    told = json.loads(account[2].get_object(Bucket="jobs", Key=f"whole/reports/{INSTANCE_ID}.json")["Body"].read())
-    assert (told["state"], told["exit_code"], told["saved"], told["generation"]) == ("ended", 75, True, 1)
-    assert told["checkpoint"]["uploaded"] is True
-    assert len(told["upload_seconds"]) == 1
-
-
-@pytest.mark.accepts("IN-07")
-def test_a_bucket_that_refuses_is_76_and_a_clear_line(cloud, guard, account, script, tmp_path):
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://no-such-bucket/job")
-    assert run.line() == "ready"
-    cloud.interrupt()
-    assert run.end() == 76
-    last = run.err.splitlines()[-1]
-    assert "NOT saved" in last
-    assert "is whole and is not stored" in last
-    assert "NoSuchBucket" in last
-
-
-@pytest.mark.accepts("PO-02", "EB-10")
-def test_the_next_instance_goes_on_from_the_store(cloud, guard, account, script, tmp_path):
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/next")
-    run.line()
-    cloud.interrupt()
-    assert run.end() == 75
-    cloud.action = None
-    (tmp_path / "ckpt").rename(tmp_path / "gone with the instance")
-    goes_on = "from spotwarden_guard import checkpoints\nfound = checkpoints().newest_whole()\nprint(found.step, (found.folder / 'state').stat().st_size)"  # fmt: skip
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/next", goes_on)
-    assert run.line() == "7 1000"
-    assert run.end() == 0
-    assert run.report["restored"]["step"] == 7
-    assert run.report["generation"] == 2
-    assert run.report["restore_seconds"] > 0
-
-
-def test_save_now_in_the_store_is_answered_and_ends_nothing(cloud, guard, account, script, tmp_path):
-    text = """
-from spotwarden_guard import CheckpointClock, checkpoints, notice, done
-import time
-store, clock = checkpoints(), CheckpointClock(seconds=3600)
-print("ready", flush=True)
-while not clock.due(): time.sleep(0.01)
-assert notice().kind == "request" and not clock.must_end()
-with store.save(step=1) as folder: (folder / "s").write_text("1")
-done()
-"""
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/asked", text)
-    run.line()
-    for whose in ("i-0fffffffffffffff0", INSTANCE_ID):
-        account[2].put_object(Bucket="jobs", Key=f"asked/requests/0123456789abcdef-{whose}.json", Body=b"{}")
-    assert run.end() == 0, run.err
-    assert [e["kind"] for e in run.events("notice")] == ["request"]
-    assert stored(account[1].reader, "jobs", "asked")[0].whole
-
-
-def test_a_store_without_a_folder_is_a_usage_error(cloud, guard):
-    run = guard(cloud, "--store", "s3://jobs/x", "--", "true")
-    assert run.end() == 64
-    assert "add --checkpoints DIR" in run.err
-
-
-def test_without_boto3_s3_is_refused_before_anything_starts(cloud, guard, tmp_path):
-    (tmp_path / "boto3.py").write_text("raise ImportError")
-    run = guard(cloud, "--checkpoints", "c", "--store", "s3://jobs/x", "--", "true", PYTHONPATH=str(tmp_path))
-    assert run.end() == 64
-    assert "pip install boto3, or say --store DIR" in run.err
-
-
 def test_verified_reads_every_byte(tmp_path):
     checkpoints = saved(tmp_path, 2)
     with checkpoints.save(step=3) as inside:
@@ -325,77 +236,3 @@ def test_verified_reads_every_byte(tmp_path):
     assert verified(found.folder).step == 3
     (found.folder / "state").write_bytes(b"stat!")
     assert checkpoints.newest_whole().step == 2
-
-
-@pytest.mark.accepts("IN-06")
-def test_a_run_whose_job_was_taken_over_stores_nothing_and_says_who(cloud, guard, account, script, tmp_path):
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/taken")
-    assert run.line() == "ready"
-    store = open_store("s3://jobs/taken", endpoint_url=account[0].endpoint_url)
-    carry.claim(store, "another instance", at_least=1, budget=budget())
-    cloud.interrupt()
-    assert run.end() == 76
-    assert "owner 2 has taken over, this is owner 1" in run.err
-    assert carry.offered(store, budget=budget()) == []
-
-
-def test_what_was_learnt_goes_to_the_next_instance(cloud, guard, account, script, tmp_path):
-    for expected in (75, 75):
-        cloud.action = None
-        run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/learnt")
-        run.line()
-        cloud.interrupt()
-        assert run.end() == expected
-    kept = json.loads(account[2].get_object(Bucket="jobs", Key="learnt/schedule.json")["Body"].read())
-    assert kept["closed"] is True
-    assert kept["schedule"]["interruptions"] == 2
-
-
-def test_a_finished_job_stores_its_last_checkpoint_before_guard_ends(cloud, guard, account, script, tmp_path):
-    text = "from spotwarden_guard import checkpoints\nwith checkpoints().save(step=3) as f: (f / 's').write_text('x')"
-    run = guarded(guard, cloud, account, script, tmp_path, "s3://jobs/finished", text)
-    assert run.end() == 0
-    assert stored(account[1].reader, "jobs", "finished")[0].whole
-
-
-def test_what_is_stored_and_cannot_be_read_is_not_overtaken_by_a_job_begun_anew(cloud, guard, tmp_path):
-    store = Folder(tmp_path / "outlives")
-    carry.claim(store, "one", at_least=1, budget=budget())
-    checkpoint = uploaded(store, tmp_path / "a", 0, 1)
-    state = store.path / "checkpoints" / checkpoint / "state"
-    state.unlink()
-    state.symlink_to("/proc/self/mem")  # empty as it was, and reading it fails, for root too
-    words = ("--checkpoints", str(tmp_path / "b"), "--store", store.where, "--", "touch", str(tmp_path / "ran"))
-    run = guard(cloud, *words)
-    assert run.end() == 1
-    assert "the job is not started: it would begin anew and overtake what is stored" in run.err
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_run_that_began_without_the_store_does_not_overtake_it_later(tmp_path):
-    from tools.recovery.guard.carrier import Carrier
-    from tools.recovery.guard.pace import Pace
-    from tools.recovery.guard.report import Report
-
-    store = Folder(tmp_path / "outlives")
-    carry.claim(store, "one", at_least=1, budget=budget())
-    good = uploaded(store, tmp_path / "a", 30, 1)
-    pace = Pace(fixed_seconds=60, between_hours=None, notice_seconds=120, poll_seconds=5)
-    carrier = Carrier(
-        folder=tmp_path / "b",
-        store=None,  # it does not answer yet
-        report=Report("job", "i-1", log=None, path=None),
-        pace=pace,
-        pace_file=tmp_path / "seconds",
-        instance_id="i-1",
-        keep=1,
-        poll_seconds=5,
-        new_request=print,
-    )
-    carrier.begin()
-    saved(tmp_path / "b", 1, generation=carrier.generation)
-    carrier.store = store  # now it does
-    is_saved, words = carrier.saved_since(set(), budget())
-    assert not is_saved
-    assert "owner 1 was there before, and this run did not begin from its checkpoints" in words
-    assert [o.checkpoint_id for o in carry.offered(store, budget=budget())] == [good]

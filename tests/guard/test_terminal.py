@@ -89,6 +89,47 @@ def test_ctrl_z_stops_guard_with_its_command_and_both_go_on(terminals):
     assert one.end() == 0
 
 
+@pytest.fixture
+def shell(terminals) -> Terminal:
+    """One with job control; `guard COMMAND` is short for all of it."""
+    terminals.append(one := Terminal.__new__(Terminal))
+    one.guard, one.keyboard = pty.fork()
+    if one.guard == 0:
+        os.chdir(ROOT)
+        os.execv("/bin/sh", ["/bin/sh", "-i"])
+    one.seen = ""
+    words = f"{sys.executable} -m tools.recovery.guard --provider none --"
+    one.type(f"PS1=; guard() {{ {words} \"$@\"; }}; echo 'rea''dy'\n".encode())
+    one.wait_for("ready")
+    return one
+
+
+def test_a_command_in_the_background_reads_when_it_is_brought_to_the_front(shell):
+    shell.type(
+        b"set -m; "
+        + f"{sys.executable} -m tools.recovery.guard --provider none -- sh -c 'read x; echo got-$x' &\n".encode()
+    )
+    shell.wait_for("without notices")
+    shell.type(b"fg\n")
+    shell.wait_for("fg")
+    shell.type(b"words\n")
+    shell.wait_for("got-words")
+    shell.type(b"exit 7\n")
+    assert shell.end() == 7
+
+
+def test_what_was_stopped_and_goes_on_in_the_background_leaves_the_terminal_to_the_shell(shell):
+    shell.type(f"{sys.executable} -m tools.recovery.guard --provider none -- sleep 60\n".encode())
+    shell.wait_for("without notices")
+    shell.type(b"\x1a")
+    shell.wait_for("Stopped")
+    shell.type(b"bg\n")
+    shell.type(b"echo a''live\n")
+    shell.wait_for("alive")
+    shell.type(b"kill %1; wait %1; exit 7\n")
+    assert shell.end() == 7
+
+
 def test_without_a_terminal_nothing_is_asked_of_one():
     command = [sys.executable, "-m", "tools.recovery.guard", "--provider", "none", "--", "echo", "went"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=True)

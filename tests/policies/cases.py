@@ -58,7 +58,13 @@ FACTS: dict[str, Any] = {
         "seconds_since_change": 7200.0,
         "fleets_changing": 0,
     },
-    "track_record": {"observed_days": 30.0, "prediction_error_percent": 5.0, "approved_in_a_row": 20},
+    "track_record": {
+        "observed_days": 30.0,
+        "prediction_error_percent": 5.0,
+        "approved_in_a_row": 20,
+        "drill_age_days": 9.0,
+        "drill_ready_seconds": 240.0,
+    },
 }
 WHOLE = """
 version: 1
@@ -128,7 +134,12 @@ policies:
     mode:
       type: autonomous
       window: change-ok
-      requires: {observe_days: 14, prediction_error_max_percent: 15, approved_in_a_row: 10}
+      requires:
+        observe_days: 14
+        prediction_error_max_percent: 15
+        approved_in_a_row: 10
+        drill_newer_than_days: 30
+        drill_ready_within_seconds: 600
     capacity:
       on_demand_base: {min: 1}
       on_demand_percent_above_base: {min: 0, max: 50}

@@ -91,6 +91,40 @@ def test_autonomy_that_is_not_earned_asks_with_the_reason():
     )  # fmt: skip
 
 
+DRILLED = "{type: autonomous, requires: {drill_newer_than_days: 30, drill_ready_within_seconds: 600}}"
+
+
+@pytest.mark.accepts("U-10")
+@pytest.mark.parametrize(
+    ("drill", "verdict", "reason"),
+    [
+        ({"drill_age_days": 3.0, "drill_ready_seconds": 118.0}, "allow", "mode autonomous"),
+        ({"drill_age_days": 45.0, "drill_ready_seconds": 118.0}, "ask", "drill_age_days is 45, at most 30 is required"),
+        ({"drill_age_days": 3.0, "drill_ready_seconds": 900.0}, "ask", "drill_ready_seconds is 900, at most 600 is"),
+        ({"drill_ready_seconds": 118.0}, "ask", "fact missing: track_record.drill_age_days"),
+        ({"drill_age_days": 3.0}, "ask", "fact missing: track_record.drill_ready_seconds"),
+        ({}, "ask", "fact missing: track_record.drill_age_days"),
+    ],
+)
+def test_autonomy_waits_for_an_interruption_that_was_measured_lately_and_was_quick(drill, verdict, reason):
+    decision = judged(policy(rule(mode=DRILLED)), track_record=drill)
+    assert decision.verdict == verdict
+    assert reason in decision.reasons[0]
+
+
+@pytest.mark.accepts("U-10")
+def test_a_drill_that_is_not_known_asks_even_where_else_only_records():
+    law = policy(rule(mode=DRILLED, extra="    else: {type: observe}\n"))
+    assert judged(law, track_record={}).verdict == "ask"
+    assert judged(law, track_record={"drill_age_days": 45.0, "drill_ready_seconds": 1.0}).verdict == "deny"
+
+
+@pytest.mark.accepts("U-10")
+def test_a_policy_that_wants_a_drill_says_so_in_prose():
+    (line,) = [w for w in policy(rule(mode=DRILLED)).describe() if "earned" in w]
+    assert "a measured interruption at most 30 days ago, its job working on within 600 s of the notice" in line
+
+
 def test_an_expired_policy_or_document_denies():
     assert judged(policy(rule(extra="    expires: '2026-11-19T02:00:00Z'\n"))).reasons[0].startswith("expired")
     assert judged(policy(rule(), head="expires: '2026-11-19T02:00:00Z'")).clauses == ("expires",)

@@ -20,8 +20,9 @@ from agent.events import (
 )
 from agent.journal.watches import WatchedChange
 from policies.records import Aftercare, Approval, Decision, Mode, Proposal
-from tests.tui import care_records, records
+from tests.tui import care_records, job_records, records
 from tools.errors import SpotError
+from tools.jobs.report import JobsReport
 from tools.records import (
     AuditEntry,
     CostReport,
@@ -37,6 +38,7 @@ from tools.records import (
     PoolSignal,
     PriceAnalysis,
     Record,
+    Recovery,
     Watch,
 )
 from tui.care import FleetChange
@@ -186,6 +188,9 @@ class PaperHouse:
     watch_now: Watch = field(default_factory=records.watch)
     changes_now: tuple[FleetChange, ...] = field(default_factory=care_records.changes)
     watched_now: tuple[WatchedChange, ...] = ()
+    jobs_now: JobsReport = field(default_factory=job_records.jobs)
+    newest_now: dict[str, tuple[Recovery, ...]] = field(default_factory=dict)
+    """what the journal holds by now, where it differs from `jobs_now`"""
     held_now: str = ""
     looks_after: int = 0
     saved: list[SavedPaper] = field(default_factory=list)
@@ -227,6 +232,14 @@ class PaperHouse:
 
     def watch(self) -> Watch:
         return self.watch_now
+
+    def jobs(self) -> JobsReport:
+        self._meet()
+        return self.jobs_now
+
+    def recoveries(self, jobs: Collection[str]) -> dict[str, tuple[Recovery, ...]]:
+        told = {s.job.job_id: tuple(v.recovery for v in s.recoveries) for s in self.jobs_now.jobs} | self.newest_now
+        return {name: found for name, found in told.items() if name in jobs}
 
     def costs(self) -> CostReport:
         nothing = HourlyCost(

@@ -83,6 +83,24 @@ async def audit(pilot: Pilot[Any]) -> None:
     await settle(pilot)
 
 
+async def jobs(pilot: Pilot[Any]) -> None:
+    await settle(pilot)
+    await pilot.press("5")
+    await settle(pilot)
+
+
+async def late_job(pilot: Pilot[Any]) -> None:
+    await jobs(pilot)
+    await pilot.press("down")
+    await settle(pilot)
+
+
+async def stuck_job(pilot: Pilot[Any]) -> None:
+    await jobs(pilot)
+    await pilot.press("down", "down")
+    await settle(pilot)
+
+
 async def entry(pilot: Pilot[Any]) -> None:
     await audit(pilot)
     await pilot.press("down", "enter")
@@ -97,7 +115,23 @@ async def keys(pilot: Pilot[Any]) -> None:
 
 PICTURES: dict[str, Steps] = {
     step.__name__: step
-    for step in (welcome, chat, fleets, fleet, forecast, choice, approvals, approval, why, audit, entry, keys)
+    for step in (
+        welcome,
+        chat,
+        fleets,
+        fleet,
+        forecast,
+        choice,
+        approvals,
+        approval,
+        why,
+        audit,
+        entry,
+        jobs,
+        late_job,
+        stuck_job,
+        keys,
+    )
 }
 
 

@@ -14,7 +14,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "everywhere",
         (
-            ("1 2 3 4", "Chat, Fleets, Approvals, Audit"),
+            ("1 2 3 4 5", "Chat, Fleets, Approvals, Audit, Jobs (j too)"),
             ("?", "this page"),
             ("Ctrl+P", "every command by name"),
             ("Ctrl+T", "dark or light"),
@@ -31,7 +31,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Up / Down", "what you asked before / suggestions"),
             ("PgUp / PgDn", "scroll the conversation"),
             ("Esc", "stop the running answer"),
-            ("blank first", "to begin a question with 1-4 or ?"),
+            ("blank first", "to begin a question with 1-5 or ?"),
         ),
     ),
     (

@@ -58,13 +58,14 @@ class TitleBar(Widget):
 
 
 class TabBar(Widget):
-    """The four screens by their keys; what waits on them is counted here."""
+    """The five screens by their keys; what waits on them is counted here."""
 
     TABS: ClassVar[tuple[tuple[str, str, str], ...]] = (
         ("1", "chat", "Chat"),
         ("2", "fleets", "Fleets"),
         ("3", "approvals", "Approvals"),
         ("4", "audit", "Audit"),
+        ("5", "jobs", "Jobs"),
     )
 
     def __init__(self, current: str) -> None:

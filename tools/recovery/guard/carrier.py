@@ -60,6 +60,7 @@ class Carrier:
     _uploaded: set[str] = field(default_factory=set)
     _told_damaged: set[str] = field(default_factory=set)
     _requests: set[str] = field(default_factory=set)
+    _elsewhere: set[Path] = field(default_factory=set)
     _end: Budget | None = None
     _uploading: tuple[str, Budget] | None = None
     _minor: Budget = field(default_factory=lambda: Budget(0.0))  # of what the end does not wait for
@@ -120,8 +121,14 @@ class Carrier:
 
     def learn_folder(self, folder: Path) -> None:
         """The job told where it saves."""
-        self.folder = folder  # no lock: an upload may hold it for long
-        self._noticed |= set(local_ids(folder))
+        if self.folder is None:
+            self.folder = folder  # no lock: an upload may hold it for long
+            self._noticed |= set(local_ids(folder))
+        elif folder.resolve() != self.folder.resolve() and folder not in self._elsewhere:
+            self._elsewhere.add(folder)
+            words = f"the job saves into {folder}, and --checkpoints is {self.folder}: nothing there is kept safe"
+            self.report.event("remark", words=words)
+            say(words)
 
     def take(self, folder: Path, seconds: float) -> str:
         """Files that a command left become a checkpoint, one step after the newest. Returns what is wrong, or ""."""
@@ -234,6 +241,7 @@ class Carrier:
 
     def _upload_newest(self, budget: Budget) -> bool:
         """True: the newest whole one is in the store."""
+        began = time.monotonic()
         newest = self._newest()
         if newest is None or self.store is None:
             return False
@@ -241,13 +249,12 @@ class Carrier:
             return True
         if self._end is not None:
             budget.cut(max(self._end.left_seconds, 1.0))
-        began = time.monotonic()
         self._uploading = (newest.checkpoint_id, budget)
         try:
             self._own(self.store, budget)
             sent = upload(self.store, newest, self.generation, budget=budget)
         except (StoreRefused, StaleOwner) as problem:
-            self._next["upload"] = time.monotonic() + (HURRIED_RETRY_SECONDS if self._end else RETRY_SECONDS)
+            self._next["upload"] = time.monotonic() + self._pause(time.monotonic() - began)
             self.report.event("upload-failed", checkpoint_id=newest.checkpoint_id, problem=problem.message)
             self._refused(problem, f"{newest.checkpoint_id} is not stored; tried again while there is time")
             return False
@@ -257,6 +264,10 @@ class Carrier:
             self._uploading = None
         self._stored(newest, sent, time.monotonic() - began)
         return True
+
+    def _pause(self, tried_seconds: float) -> float:
+        """Each attempt reads the whole checkpoint: the job wants to read too."""
+        return HURRIED_RETRY_SECONDS if self._end else max(RETRY_SECONDS, 10 * tried_seconds)
 
     def _stored(self, newest: Whole, sent: int, seconds: float) -> None:
         self._uploaded.add(newest.checkpoint_id)

@@ -35,6 +35,7 @@ class Child:
         self._guard = os.getpid()
         self.exit_code: int | None = None
         self.others: dict[int, int] = {}  # exit codes of orphans and hooks
+        self._waits = False  # stopped, until guard is in front of the terminal
         self.orphans = tree.adopt_orphans()
         try:
             self._process = subprocess.Popen(
@@ -62,8 +63,10 @@ class Child:
 
     # --- the terminal
     def _hand_over(self, group: int) -> None:
-        """Who owns the terminal gets Ctrl-C: the child, as if it were alone. Only where all three streams are its."""
-        if self.terminal is not None and all(os.isatty(n) for n in (0, 1)):
+        """Who owns the terminal gets Ctrl-C: the child, as if it were alone. Only where guard is in front of it, and
+        alone there."""
+        in_front = self.terminal is not None and _owner(self.terminal) == os.getpgrp()
+        if self.terminal is not None and in_front and all(os.isatty(n) for n in (0, 1)):
             _foreground(self.terminal, group)
 
     def forward(self, number: int) -> None:
@@ -79,6 +82,8 @@ class Child:
     # --- its end
     def look(self) -> bool:
         """Reap whoever ended below us. True: the child itself ended (see `exit_code`)."""
+        if self._waits and self.terminal is not None and _owner(self.terminal) == os.getpgrp():
+            self._go_on(self.terminal)  # a shell that brings a running job to the front does not tell it
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
@@ -104,13 +109,19 @@ class Child:
         """It wants the terminal: it gets it. Or somebody pressed Ctrl-Z: guard stops too, and goes on with it."""
         if self.terminal is None or number == signal.SIGSTOP:
             return
-        if number in (signal.SIGTTIN, signal.SIGTTOU):
-            if _owner(self.terminal) != os.getpgrp():
-                return  # guard itself is in the background
-        else:
-            _foreground(self.terminal, os.getpgrp())
+        ours = os.getpgrp()
+        if _owner(self.terminal) not in (ours, self.pid):
+            self._waits = True  # as guard itself is in the background
+            return
+        if number not in (signal.SIGTTIN, signal.SIGTTOU):
+            _foreground(self.terminal, ours)
             os.kill(os.getpid(), signal.SIGSTOP)
-        _foreground(self.terminal, self.pid)
+        self._go_on(self.terminal)
+
+    def _go_on(self, terminal: int) -> None:
+        self._waits = False
+        if _owner(terminal) == os.getpgrp():  # else it goes on in the background
+            _foreground(terminal, self.pid)
         with suppress(OSError):
             os.killpg(self.pid, signal.SIGCONT)
 
@@ -128,15 +139,11 @@ def listen(act: Callable[[int], None]) -> None:
 
 
 def _terminal() -> int | None:
-    """The controlling terminal, if guard is in front of it and alone there."""
+    """The controlling terminal. In the background guard may be brought to its front later."""
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+        return os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
-    if _owner(terminal) == os.getpgrp():
-        return terminal
-    os.close(terminal)
-    return None
 
 
 def _owner(terminal: int) -> int | None:

@@ -43,13 +43,14 @@ def write_whole(path: Path, content: bytes) -> None:
 def create(path: Path, content: bytes) -> bool:
     """A file that must not exist: whole at once under its name. False: it exists."""
     beside = part_of(path)
-    write(beside, content)
     try:
+        write(beside, content)
         os.link(beside, path)
     except FileExistsError:
         return False
     finally:
-        os.unlink(beside)
+        with suppress(FileNotFoundError):  # it could not even be opened
+            os.unlink(beside)
     sync_folder(path.parent)
     return True
 
@@ -75,11 +76,11 @@ sync_folder = sync_file  # the names in it
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Files, in the order of their names; links are followed by nobody."""
+    """What is no folder, in the order of names; links are followed by nobody."""
     for entry in sorted(os.scandir(folder), key=lambda e: e.name):
         if entry.is_dir(follow_symlinks=False):
             yield from files_below(Path(entry.path))
-        elif entry.is_file(follow_symlinks=False):
+        else:
             yield Path(entry.path)
 
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .files import files_below, sha256_of
-from .trouble import CheckpointDamaged
+from .trouble import BadRequest, CheckpointDamaged
 
 MANIFEST = "manifest.json"
 COMPLETE = "COMPLETE"
-MAX_MANIFEST_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 8 << 20
+"""of some 50,000 files"""
 _ID = re.compile(r"(\d{6,})-(\d{12,})(?:-(\d+))?")
 _NUMBER = re.compile(r"(\d{1,18})$")
 
@@ -92,13 +94,48 @@ def generation_of(checkpoint: str) -> int:
 
 
 def measured(folder: Path) -> tuple[StateFile, ...]:
-    """Every file of a folder but the manifest's own, read and hashed."""
+    """Every file of a folder but the manifest's own, read and hashed.
+
+    Raises  BadRequest: something in it could not be given back as it is; better now than when it is needed
+    """
     found = []
     for path in files_below(folder):
         name = path.relative_to(folder).as_posix()
-        if name not in (MANIFEST, COMPLETE):
-            found.append(StateFile(name, path.stat().st_size, sha256_of(path)))
+        if name in (MANIFEST, COMPLETE) and _is_ours(folder):
+            continue  # of an earlier time that the same folder was sealed
+        trouble = _unfit(path, name)
+        if trouble:
+            raise BadRequest(
+                f"{name!a} in {folder}: {trouble}: it cannot be kept", hint="write it as a file of a plain name"
+            )
+        found.append(StateFile(name, path.stat().st_size, sha256_of(path)))
     return tuple(found)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except CheckpointDamaged:
+        return False
+    return True
+
+
+def _unfit(path: Path, name: str) -> str:
+    """What is wrong with one as a file of a checkpoint, or ""."""
+    if name in (MANIFEST, COMPLETE):
+        return "the checkpoint's own file has that name"
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return "no file, but a link, a pipe or the like"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is no UTF-8"
+    return "" if _inside(name) else "a backslash in its name"
+
+
+def _inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not (path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -122,8 +159,7 @@ def parsed(text: bytes, where: str) -> Manifest:
         saw = f"{len(text):,} bytes" if text else "an empty file"
         raise CheckpointDamaged(f"{where}: not a manifest: {saw}: {error!r:.120}") from None
     for file in manifest.files:
-        path = PurePosixPath(file.name)
-        if path.is_absolute() or ".." in path.parts or "\\" in file.name or "\0" in file.name:
+        if not _inside(file.name):
             raise CheckpointDamaged(f"{where}: the manifest names a file outside its folder: {file.name[:80]!r}")
     return manifest
 

@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -40,6 +40,14 @@ class Seen:
     left_seconds: float | None
     source: str
     remark: str = ""
+    looked_at: float = field(default_factory=time.monotonic, compare=False)
+
+    @property
+    def left_now_seconds(self) -> float | None:
+        """A checkpoint may be fetched between the look and the answer to it."""
+        if self.left_seconds is None:
+            return None
+        return max(0.0, self.left_seconds - (time.monotonic() - self.looked_at))
 
 
 @dataclass(frozen=True)
@@ -230,8 +238,8 @@ class Aws:
                 " (in a container: raise the instance's hop limit to 2)"
             )
             return
-        token = answer.body.decode("ascii", "replace").strip()
-        if answer.status == 200 and token.isprintable() and 0 < len(token) < 4096:
+        token = answer.body.decode("utf-8", "replace").strip()
+        if answer.status == 200 and token.isascii() and token.isprintable() and 0 < len(token) < 4096:
             self._token, self.remark = token, ""
             self._renew_at = time.monotonic() + TOKEN_SECONDS / 2
         elif answer.status in (404, 405, 501):

@@ -91,7 +91,11 @@ class Offsets:
         return kept.offset if kept else 0
 
     def _take_over(self, kept: Kept | None) -> None:
+        newest = _parsed(self.path)
         self._generation = (kept.generation if kept else 0) + 1
+        if newest is None and self.path.exists():  # its owner was one after the one before, and may still be there
+            self._generation += 1
+            self._write(kept.offset if kept else 0)  # so that the one before says the new number too
         self._write(kept.offset if kept else 0)
 
     def _write(self, offset: int) -> None:

@@ -9,7 +9,6 @@ import queue
 import select
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from datetime import datetime, timedelta, timezone
@@ -19,7 +18,8 @@ from typing import Any
 from . import tree
 from .carrier import Carrier
 from .child import Child, listen
-from .files import remove_folder, write_whole
+from .files import write_whole
+from .hook import Hook
 from .manifest import as_text, now_text
 from .metadata import NOTICE_SECONDS, Seen
 from .options import Options, host_name
@@ -49,7 +49,6 @@ LAST_UPLOAD_SECONDS = 60.0
 LINGER_SECONDS = 10.0
 TICK_SECONDS = 1.0
 HURRIED_TICK_SECONDS = 0.1
-SAVE_TO = "SPOTWARDEN_SAVE_TO"
 
 
 class Run:
@@ -174,6 +173,8 @@ class Run:
             self.child.look()
             if killed:
                 self.report.event("killed", pids=killed)
+        if self.hook is not None:
+            self.hook.give_up()
         self._hear()
         code = self.child.exit_code if self.child.exit_code is not None else 128 + signal.SIGKILL
         self.report.event("child-ended", exit_code=code)
@@ -254,7 +255,7 @@ class Run:
             elapsed = self.report.event("progress", monotonic_seconds=moment)
             self.report.know(restart_seconds=round(elapsed, 3))
             self.carrier.pace.restarted(elapsed)
-        elif event == "folder" and self.carrier.folder is None:
+        elif event == "folder":
             self.carrier.learn_folder(Path(line["path"]))
         elif event == "done":
             self.finished = True
@@ -275,7 +276,7 @@ class Run:
 
     def _answer(self, seen: Seen) -> None:
         told = {k: v for k, v in vars(seen).items() if k in ("kind", "action", "remark", "source")}
-        self.report.event("notice", seconds_left=seen.left_seconds, **told)
+        self.report.event("notice", seconds_left=seen.left_now_seconds, **told)
         if seen.kind == "rebalance" and self.options.on_rebalance == "ignore":
             say(f"rebalance recommendation{_remark(seen)}: ignored, as asked")
             return
@@ -288,7 +289,8 @@ class Run:
             self._start_hook()
 
     def _interrupted(self, seen: Seen) -> None:
-        left = seen.left_seconds if seen.left_seconds is not None else UNKNOWN_GRACE_SECONDS
+        told = seen.left_now_seconds
+        left = told if told is not None else UNKNOWN_GRACE_SECONDS
         if self.interruption is not None and self.deadline is not None and self.grace is not None:
             self.deadline.cut(left)  # told again, with another time
             self.grace.cut(left - min(self.carrier.reserve_seconds(), left / 2))
@@ -342,46 +344,9 @@ class Run:
         self.signalled = True
         if self.options.signal_number is None:
             return
-        told = tree.tell(self.child.pid, self.options.signal_number)
+        spared = self.hook.pid if self.hook is not None else None
+        told = tree.tell(self.child.pid, self.options.signal_number, spared=spared)
         self.report.event("signal", signal=signal.Signals(self.options.signal_number).name, pids=told)
-
-
-class Hook:
-    """--checkpoint-command: what it leaves in $SPOTWARDEN_SAVE_TO becomes a checkpoint when it exits 0."""
-
-    def __init__(self, command: str, carrier: Carrier, environment: dict[str, str]) -> None:
-        self._carrier = carrier
-        self._began = time.monotonic()
-        self.exit_code: int | None = None
-        self._folder: Path | None = None
-        if carrier.folder is not None:
-            self._folder = carrier.folder / f".hook-{os.getpid()}"
-            remove_folder(self._folder)
-            self._folder.mkdir(parents=True)
-            environment = {**environment, SAVE_TO: str(self._folder)}
-        self._process = subprocess.Popen(["/bin/sh", "-c", command], env=environment, start_new_session=True)
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def look(self, child: Child) -> bool:
-        """True: it ended. Whoever ends below guard is reaped by the child."""
-        child.look()
-        self.exit_code = child.others.pop(self._process.pid, None)
-        if self.exit_code is not None:
-            self._process.returncode = self.exit_code
-        return self.exit_code is not None
-
-    def seal(self, report: Report) -> str:
-        """What is wrong, or ""."""
-        if self.exit_code != 0:
-            return f"ended with {self.exit_code}: nothing of it is used"
-        folder = self._folder
-        if folder is None or not any(folder.iterdir()):
-            return ""
-        report.event("sealing")
-        return self._carrier.take(folder, self.seconds)
 
 
 def _remark(seen: Seen) -> str:

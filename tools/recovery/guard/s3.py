@@ -19,7 +19,10 @@ from .stores import Budget, Stored
 from .trouble import BadRequest, StoreRefused, StoreSilent
 
 T = TypeVar("T")
-PART_BYTES = 64 << 20
+PART_BYTES = 8 << 20
+"""held in memory while it is sent, several of several files at once: the job needs its memory"""
+MAX_PARTS = 10_000
+RANGE_BYTES = 64 << 20
 PARTS_AT_ONCE = 4
 CONNECT_SECONDS = 3
 READ_SECONDS = 20
@@ -87,18 +90,18 @@ class S3:
         """In pieces beside each other: how soon the work goes on depends on it."""
 
         def take(begin: int) -> None:
-            end = min(begin + PART_BYTES, size_bytes) - 1
+            end = min(begin + RANGE_BYTES, size_bytes) - 1
 
             def down(answer: dict[str, Any]) -> None:
                 with path.open("r+b") as file:
                     file.seek(begin)
                     file.writelines(_pieces(answer["Body"], budget))
 
-            self._get(name, budget, down, **({"Range": f"bytes={begin}-{end}"} if size_bytes > PART_BYTES else {}))
+            self._get(name, budget, down, **({"Range": f"bytes={begin}-{end}"} if size_bytes > RANGE_BYTES else {}))
 
         path.touch()
         with ThreadPoolExecutor(PARTS_AT_ONCE) as hands:
-            list(hands.map(take, range(0, max(size_bytes, 1), PART_BYTES)))
+            list(hands.map(take, range(0, max(size_bytes, 1), RANGE_BYTES)))
         sync_file(path)
 
     def put(self, name: str, content: bytes, *, budget: Budget) -> None:
@@ -135,20 +138,21 @@ class S3:
     def _put_parts(self, name: str, path: Path, size: int, *, budget: Budget) -> str:
         """Several parts at once, each with its SHA-256; the checksum of checksums that S3 has to arrive at."""
         key = self._key(name)
+        length = max(PART_BYTES, -(-size // MAX_PARTS))
         upload = self._ask("create_multipart_upload", budget, name, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
         try:
             with ThreadPoolExecutor(PARTS_AT_ONCE) as hands:
 
                 def send(number: int) -> dict[str, Any]:
                     with path.open("rb") as file:
-                        file.seek((number - 1) * PART_BYTES)
-                        body = file.read(PART_BYTES)
+                        file.seek((number - 1) * length)
+                        body = file.read(length)
                     checksum = _encoded(body)
                     told = {"Key": key, "UploadId": upload, "PartNumber": number, "ChecksumSHA256": checksum}
                     answer = self._ask("upload_part", budget, name, Body=body, **told)
                     return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum}
 
-                parts = list(hands.map(send, range(1, -(-size // PART_BYTES) + 1)))
+                parts = list(hands.map(send, range(1, -(-size // length) + 1)))
             told = {"Key": key, "UploadId": upload, "MultipartUpload": {"Parts": parts}, "IfNoneMatch": "*"}
             self._ask("complete_multipart_upload", budget, name, **told)
         except StoreRefused as problem:

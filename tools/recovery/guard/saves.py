@@ -22,6 +22,7 @@ from .files import remove_folder, sync_below, sync_folder, write
 from .manifest import (
     COMPLETE,
     MANIFEST,
+    MAX_MANIFEST_BYTES,
     Manifest,
     Whole,
     checkpoint_id,
@@ -174,7 +175,12 @@ class Checkpoints:
         if step < 0 or not (progress_share is None or 0 <= progress_share <= 1):
             raise BadRequest(f"step={step}, progress_share={progress_share}", hint="a step is ≥ 0, a share is 0..1")
         share = None if progress_share is None else float(progress_share)
-        return Manifest(self.job_id, checkpoint, step, share, files, now_text(), self.owner).as_bytes()
+        text = Manifest(self.job_id, checkpoint, step, share, files, now_text(), self.owner).as_bytes()
+        if len(text) > MAX_MANIFEST_BYTES:
+            raise BadRequest(
+                f"step {step}: {len(files):,} files are more than a manifest holds", hint="write fewer, larger ones"
+            )
+        return text
 
     def _claimed(self) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)

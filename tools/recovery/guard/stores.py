@@ -133,8 +133,12 @@ class Folder:
             target = self._at(name)
             if not target.exists():
                 beside = part_of(target)
-                _copy(path, beside)
-                os.replace(beside, target)
+                try:
+                    _copy(path, beside)
+                    os.replace(beside, target)
+                except OSError:
+                    beside.unlink(missing_ok=True)  # on a full disk every attempt would leave one
+                    raise
                 sync_folder(target.parent)
             if sha256_of(target) != sha256:
                 raise StoreRefused(f"{target}: its checksum is not the file's: written by somebody else, or damaged")

@@ -102,7 +102,7 @@ def checkpoints(folder: str | Path | None = None, *, keep: int = 3, say: Callabl
     if not place:
         raise BadRequest("checkpoints(): no folder", hint="name one, or start with spotwarden-guard --checkpoints DIR")
     told = os.environ.get(CHECKPOINTS)
-    ours = told is not None and Path(told).absolute() == Path(place).absolute()
+    ours = told is not None and Path(told).resolve() == Path(place).resolve()
     generation = os.environ.get(GENERATION) if ours else None
     store = Saves(
         place,

@@ -79,13 +79,16 @@ def alive(child: int) -> list[int]:
     return [child]
 
 
-def tell(child: int, number: int) -> list[int]:
+def tell(child: int, number: int, *, spared: int | None = None) -> list[int]:
     """Signal those who can answer: on each branch the first process that handles it. If none does, and for INT,
-    the whole group, as a terminal would. Returns whom it was sent to."""
+    the whole group, as a terminal would. Returns whom it was sent to.
+
+    spared  a branch that is none of the command's
+    """
     if LINUX and number != signal.SIGINT:
         tree = below(os.getpid())
         told: list[int] = []
-        waiting = list(tree[os.getpid()])
+        waiting = [p for p in tree[os.getpid()] if p != spared]
         while waiting:
             one = waiting.pop(0)
             if handles(one, number):
