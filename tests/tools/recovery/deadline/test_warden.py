@@ -4,6 +4,7 @@ That it is never late and sees nothing that is to come is tested beside the othe
 """
 
 import json
+from copy import copy
 from dataclasses import replace
 from functools import cache
 
@@ -21,7 +22,7 @@ from tools.recovery.deadline.problem import JobTerms
 from tools.recovery.deadline.replay import plan_letters, replay
 from tools.recovery.deadline.training import held_out_planner
 from tools.recovery.deadline.training.fitting import Source, fit
-from tools.recovery.deadline.value import Chain, Scope, solve
+from tools.recovery.deadline.value import IDLE_TOLL, Chain, Scope, solve
 from tools.recovery.deadline.warden import Warden, load_planner
 
 HOUR = 3600.0
@@ -45,31 +46,33 @@ def terms(work_hours: float, deadline_hours: float, *, changeover_hours: float =
 
 def always(up: bool) -> Chain:
     """Two classes, down and up; the pool stays, or becomes, what is asked."""
-    return Chain(600.0, np.array([[not up, up], [not up, up]], dtype=np.float32))
+    return Chain(STEP, np.array([[not up, up], [not up, up]], dtype=np.float32))
 
 
 SCOPE = Scope(12 * HOUR, 6 * HOUR)
+STEP = 360.0
+"""a multiple of the spacing of a table's slack, so that nothing is interpolated"""
 
 
 def test_where_spot_stays_a_job_costs_its_work_and_one_changeover_at_the_price_of_spot() -> None:
-    table = solve(always(True), changeover_seconds=600.0, spot_price_ratio=0.3, scope=SCOPE)
+    table = solve(always(True), changeover_seconds=STEP, spot_price_ratio=0.3, scope=SCOPE)
     idle_and_up, left, work = 1, 60, 24
     assert table.cost(idle_and_up, left, left - work) == pytest.approx(0.3 * (work + 1), abs=1e-3)
 
 
 def test_where_spot_never_comes_a_job_costs_its_work_and_one_changeover_on_demand() -> None:
-    table = solve(always(False), changeover_seconds=600.0, spot_price_ratio=0.3, scope=SCOPE)
+    table = solve(always(False), changeover_seconds=STEP, spot_price_ratio=0.3, scope=SCOPE)
     idle_and_down, left, work = 0, 60, 24
     assert table.cost(idle_and_down, left, left - work) == pytest.approx(work + 1, abs=1e-3)
 
 
 def test_a_coin_tossed_every_step_is_priced_as_worked_out_by_hand() -> None:
     """One step of work, no changeover, two steps left: spot now if it is there; else wait; at the last step pay."""
-    coin = Chain(600.0, np.full((2, 2), 0.5, dtype=np.float32))
+    coin = Chain(STEP, np.full((2, 2), 0.5, dtype=np.float32))
     table = solve(coin, changeover_seconds=0.0, spot_price_ratio=0.3, scope=SCOPE)
     last_step = 0.5 * 0.3 + 0.5 * 1.0
     assert table.cost(0, 1, 0) == pytest.approx(last_step, abs=1e-3)
-    assert table.cost(0, 2, 1) == pytest.approx(0.5 * 0.3 + 0.5 * last_step, abs=1e-3)
+    assert table.cost(0, 2, 1) == pytest.approx(0.5 * 0.3 + 0.5 * (IDLE_TOLL + last_step), abs=1e-3)
 
 
 def test_a_table_for_long_deadlines_serves_shorter_ones() -> None:
@@ -90,6 +93,16 @@ def test_a_watch_tells_the_age_of_the_state_and_how_long_spells_of_availability_
     assert watch.mean_log_spell == pytest.approx((2 * np.log(1.5) + np.log(2)) / 3)
     watch.see_all([True, False] * 40)
     assert watch.mean_log_spell == pytest.approx(np.log(1 / 6), abs=0.05)
+
+
+def test_a_copied_watch_goes_its_own_way() -> None:
+    one = Watch(600.0)
+    one.see_all(weather(2, 300).tolist())
+    before = one.mean_log_spell, one.age_hours
+    other = copy(one)
+    other.see_all([True, False] * 50)
+    assert (one.mean_log_spell, one.age_hours) == before
+    assert other.mean_log_spell < one.mean_log_spell
 
 
 def test_classes_are_down_before_up_and_tell_ages_and_spells_apart() -> None:
