@@ -16,6 +16,7 @@ from agent.deliveries import acknowledge, receive
 from agent.journal.records import Lease, SavedProposal
 from agent.journal.watches import WatchedChange
 from agent.lookout import Lookout
+from agent.notifying import Notifying
 from agent.recovery import BY as _RECOVERY
 from agent.recovery import Recoveries
 from agent.reflex import Reflex, ReflexReport
@@ -92,8 +93,9 @@ class Daemon:
 
     Everything it does carries its lease: a daemon that slept and was replaced is refused by the journal.
 
-    archive  where the monitor keeps what it sees; None = no monitor
-    steady   limits of its own suggestions, beside the policy's
+    archive    where the monitor keeps what it sees; None = no monitor
+    steady     limits of its own suggestions, beside the policy's
+    notifying  tells people elsewhere; None = nobody
     """
 
     actuation: Actuation
@@ -102,6 +104,7 @@ class Daemon:
     archive: Archive | None = None
     monitoring: MonitorSettings = STANDARD
     steady: SteadyRules = STANDARD_RULES
+    notifying: Notifying | None = None
     suggesting: Suggesting = field(init=False)
     lookout: Lookout | None = field(init=False, default=None)
     reflex: Reflex = field(init=False)
@@ -134,6 +137,8 @@ class Daemon:
             self.lease = journal.renew_lease(self.lease, ttl_seconds=LEASE_SECONDS, now=now)
         if self.lease is None:  # never had, or slept over its end: then it leads anew, if nobody else does by now
             self.lease = self._acquire(now)
+            if self.notifying is not None:
+                self.notifying.begin()
             self.reflex.notices.recall()  # whoever led before may have answered some
         return self.lease
 
@@ -302,6 +307,7 @@ class Daemon:
                 CloudError: one that does not pass by itself
         """
         due = witnessed = self.actuation.clock.now()
+        self._start_telling()
         try:
             while not stop():
                 now = self.actuation.clock.now()
@@ -328,14 +334,28 @@ class Daemon:
                 if report is not None:
                     yield report
                 yield from ended
+                yield from self._not_told()
                 if self.queue is None:
                     pause(_NAP_SECONDS)
         finally:
-            try:
-                if self.lookout is not None:
-                    self.lookout.close()
-            finally:
-                self.release()
+            self._close()
+
+    def _start_telling(self) -> None:
+        if self.notifying is not None:
+            self.notifying.start()
+
+    def _not_told(self) -> list[Trouble]:
+        """Where people elsewhere could not be told; once an outage."""
+        return [self._tell(error) for error in self.notifying.troubles()] if self.notifying is not None else []
+
+    def _close(self) -> None:
+        try:
+            if self.notifying is not None:
+                self.notifying.close()
+            if self.lookout is not None:
+                self.lookout.close()
+        finally:
+            self.release()
 
     def _look_after(self, *, most: int | None = None) -> None:
         """Verify what was changed. Raises Halted, JournalError, AuditBroken."""

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from agent.briefs_job_advice import of_advice
 from tools.jobs.report import JobsReport, JobState
 from tools.records import utc_text
 
-UNTRUSTED_IN_JOBS = ("jobs.job", "jobs.fleet", "jobs.checkpoint_id", "jobs.last_recoveries.told")
+UNTRUSTED_IN_JOBS = ("jobs.job", "jobs.fleet", "jobs.checkpoint_id", "jobs.advice.reason", "jobs.last_recoveries.told")
 """where text stands that somebody else wrote"""
 _SHOWN = 3
 
@@ -21,7 +22,9 @@ def of_jobs(found: JobsReport) -> dict[str, Any]:
 
 
 def _job(state: JobState) -> dict[str, Any]:
-    outlook, progress = state.outlook, state.progress
+    outlook, progress, advice = state.outlook, state.progress, state.advice
+    slack = outlook.slack_seconds if advice is None else advice.slack.seconds
+    by = outlook.on_demand_by if advice is None else advice.on_demand_by
     usd = state.lost.usd
     return {
         "job": state.job.job_id,
@@ -35,9 +38,10 @@ def _job(state: JobState) -> dict[str, Any]:
         "eta": _at(state.eta.finishes_at),
         "eta_unknown": state.eta.unknown,
         "deadline": _at(outlook.deadline),
-        "slack_seconds": _whole(outlook.slack_seconds),
-        "on_demand_must_begin_by": _at(outlook.on_demand_by),
+        "slack_seconds": _whole(slack),
+        "on_demand_must_begin_by": _at(by),
         "spot_is_safe_until_the_next_look": outlook.spot_is_safe,
+        "advice": of_advice(advice),
         "lost_if_interrupted_now": {
             "unsaved_minutes": state.lost.unsaved_minutes,
             "usd": None if usd is None else str(round(usd, 2)),

@@ -81,6 +81,10 @@ class Notices:
             intents[told["intent"]["intent_id"]] = keys, Begun(entry.at, told["fleet"])
         elif told["outcome"]["status"] in ("failed", "refused"):
             intents.pop(told["intent_id"], None)
+        elif told["outcome"]["status"] == "partial" and told["intent_id"] in intents:
+            refused = {i["item"] for i in told["outcome"].get("items", ()) if not i["ok"]}
+            keys, begun = intents[told["intent_id"]]
+            intents[told["intent_id"]] = [k for k in keys if k[1] not in refused], begun
 
     def take_in(self, notices: Sequence[Notice]) -> list[Notice]:
         """Those that are new, or were left unanswered by a process that is gone: owed from now on, in one write."""
@@ -124,9 +128,10 @@ class Notices:
         known = self._begun.get((deed, notice.instance_id))
         return known is not None and known.at >= notice.at
 
-    def began(self, action: Action, *, at: datetime) -> None:
+    def began(self, action: Action, instance_ids: Sequence[str], *, at: datetime) -> None:
+        """instance_ids  those of the action for which it was not refused"""
         deed = _deed(action.model_dump(mode="json"))
-        for instance_id in getattr(action, "instance_ids", ()):
+        for instance_id in instance_ids:
             self._begun[deed, instance_id] = Begun(at, action.fleet.label)
 
     def detached_from(self, notice: Notice) -> str | None:

@@ -200,7 +200,7 @@ class Recoveries:
                 mine={a.proposal_id: a for a in asked},
                 stage=self._stage(r, fleet, store, asked, now),
                 newcomer=newcomers.get(r.recovery_id),
-                report=self._report(r, job.store, store),
+                report=self._report(r.replaced_by or _id_of(newcomers.get(r.recovery_id)), job.store, store),
                 rules=self.rules,
             )
         return sights
@@ -235,10 +235,10 @@ class Recoveries:
             return None, ()
         return newest_verified(self.actuation.reader, place, store.checkpoints, self._verified[place])
 
-    def _report(self, r: Recovery, place: _Store | None, store: StoreSight | None) -> Resumed | None:
-        if place is None or store is None or r.replaced_by is None or r.replaced_by not in store.reports:
+    def _report(self, instance_id: str | None, place: _Store | None, store: StoreSight | None) -> Resumed | None:
+        if place is None or store is None or instance_id is None or instance_id not in store.reports:
             return None
-        return read_report(self.actuation.reader, place, r.replaced_by)
+        return read_report(self.actuation.reader, place, instance_id)
 
     def _newcomers(self, theirs: Sequence[Recovery], fleet: Fleet) -> dict[str, Instance]:
         """Recovery id → an instance that came into service since its notice, each for one, the oldest first."""
@@ -382,6 +382,10 @@ def _left(r: Recovery, s: Sight) -> str | None:
         if mine is not None and mine.by == BY and mine.status in ("allowed", "approved"):
             return mine.proposal_id
     return None
+
+
+def _id_of(instance: Instance | None) -> str | None:
+    return None if instance is None else instance.instance_id
 
 
 def _last(asked: Iterable[Asked]) -> Asked | None:

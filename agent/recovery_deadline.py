@@ -29,6 +29,8 @@ class Deadlines:
     _looked_at: datetime | None = field(init=False, default=None)
     _told: set[tuple[str, str]] | None = field(init=False, default=None)
     """(job, deadline): each is told once, also across a restart"""
+    _unasked: set[tuple[str, str]] = field(init=False, default_factory=set)
+    """of those, where AWS did not answer: asked for again at the next look"""
 
     def look(self) -> tuple[str, ...]:
         """Names of jobs whose last moment has come since. Trouble with one does not stop the others.
@@ -40,7 +42,8 @@ class Deadlines:
             return ()
         self._looked_at = now
         timed = [j for j in self.actuation.journal.jobs.all() if j.deadline is not None and now < j.deadline]
-        return tuple(job.job_id for job in timed if _key(job) not in self._known() and self._look_at(job, now))
+        due = [j for j in timed if _key(j) not in self._known() or _key(j) in self._unasked]
+        return tuple(job.job_id for job in due if self._look_at(job, now))
 
     def _known(self) -> set[tuple[str, str]]:
         if self._told is None:
@@ -72,14 +75,24 @@ class Deadlines:
         progress = reachable_progress(self.actuation.reader, job, now=now)
         return job_outlook(job, progress, measured_changeover_seconds=measured, now=now)
 
+    def _seconds_left(self, job: Job) -> float:
+        assert job.deadline is not None  # noqa: S101 - only timed jobs are looked at
+        return (job.deadline - self.actuation.clock.now()).total_seconds()
+
     def _ask(self, job: Job, fleet: Fleet, outlook: JobOutlook) -> None:
         """Told first: a job whose fleet cannot be changed is a person's to look at."""
         late = outlook.slack_seconds is not None and outlook.slack_seconds < 0
+        alone = late and outlook.work_left_seconds is not None and self._seconds_left(job) >= outlook.work_left_seconds
         why = f"{job.job_id} must be on demand by now to end before {job.deadline:%Y-%m-%d %H:%MZ}"
         why += ", and is late even so" if late else ""
-        told = {"job_id": job.job_id, "deadline": _key(job)[1], "slack_seconds": outlook.slack_seconds, "why": why}
-        self.actuation.journal.append(KIND, told, actor=self.by)
-        self._known().add(_key(job))
+        why += ": only what runs now can still be in time, and it is left alone" if alone else ""
+        if _key(job) not in self._known():
+            told = {"job_id": job.job_id, "deadline": _key(job)[1], "slack_seconds": outlook.slack_seconds, "why": why}
+            self.actuation.journal.append(KIND, told, actor=self.by)
+            self._known().add(_key(job))
+        self._unasked.discard(_key(job))
+        if alone:  # a move costs a changeover that there is no time for; what runs may still end in time
+            return
         if fleet.mix is None or fleet.mix.on_demand_base_capacity >= fleet.desired_capacity:
             return
         action = ChangeFleet(fleet=fleet.ref, on_demand_base_capacity=fleet.desired_capacity)
@@ -89,6 +102,7 @@ class Deadlines:
         except FATAL:
             raise
         except SpotError:
+            self._unasked.add(_key(job))
             return
         if saved.decision.verdict == "allow":
             carry_out(self.actuation, saved.proposal.proposal_id, by=self.by, reasons=saved.decision.reasons)

@@ -48,8 +48,16 @@ class ReflexStep(Attempt):
 
     @property
     def to_do(self) -> bool:
-        """Nothing happened, and trying again may help: AWS or the journal said «not now»."""
-        return self.verdict == "error" or (self.outcome is not None and self.outcome.status == "failed")
+        """Something did not happen, and trying again may help: AWS or the journal said «not now»."""
+        return bool(self.left)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The instances that it is to be tried again for."""
+        if self.verdict == "error" or (self.outcome is not None and self.outcome.status == "failed"):
+            return self.instance_ids
+        refused = {i.item for i in self.outcome.items if not i.ok} if self.outcome is not None else set()
+        return tuple(i for i in self.instance_ids if i in refused)
 
 
 class ReflexReport(Record):
@@ -162,7 +170,7 @@ class Reflex:
         for step in self._steps(fleet, notices):
             on_step(step)
             steps.append(step)
-        failed = {i for s in steps if s.to_do for i in s.instance_ids}
+        failed = {i for s in steps for i in s.left}
         given_up = self.notices.put_off([n for n in notices if n.instance_id in failed])
         proposals = tuple(s.proposal_id for s in steps if s.proposal_id is not None)
         self.notices.answered([n for n in notices if n.instance_id not in failed], proposals=proposals)
@@ -217,8 +225,8 @@ class Reflex:
             instance_ids=action.instance_ids,
             at=self.actuation.clock.now(),
         )
-        if step.outcome is not None and not step.to_do:
-            self.notices.began(action, at=step.at)
+        if step.outcome is not None:
+            self.notices.began(action, [i for i in step.instance_ids if i not in step.left], at=step.at)
         return step
 
     def _health(self, arn: str) -> dict[str, str]:
@@ -283,9 +291,9 @@ def seconds_left(notice: Notice, *, now: datetime) -> int:
     """Until EC2 takes the instance, 0 to 120: two minutes after its notice. Hibernation begins with the notice."""
     if notice.instance_action == "hibernate":
         return 0
-    ends_at = notice.ends_at or notice.at + timedelta(seconds=NOTICE_SECONDS)
-    left = (ends_at - now).total_seconds()
-    return int(min(NOTICE_SECONDS, max(0.0, left)))
+    left = (notice.ends_at or notice.at) - now  # what a queue hands over may say any time: no later one can be named
+    more = 0 if notice.ends_at else NOTICE_SECONDS
+    return int(min(NOTICE_SECONDS, max(0.0, left.total_seconds() + more)))
 
 
 def _taken(notices: Sequence[Notice]) -> list[Notice]:

@@ -162,7 +162,8 @@ class BlastRadius(Part):
 
     max_actions: Count | None = None
     max_instances_replaced: ReplacedLimit | None = None
-    """none: more than half of a fleet, or than 10 instances, in one hour asks a person (never the reflex)"""
+    """of each fleet by itself; single instances count with all that was replaced in the account.
+    none: more than half of a fleet, or than 10 instances, in one hour asks a person (never the reflex)"""
     max_concurrent_fleets: int | None = Field(default=None, ge=1, le=10_000)
     """not asked of the reflex: notices come when they come"""
     cooldown_after_change: Duration | None = None

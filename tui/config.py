@@ -42,7 +42,7 @@ _FILE_KEYS = (
 )
 
 
-_FILE_TABLES = ("monitor", "steady")
+_FILE_TABLES = ("monitor", "steady", "notify")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Settings:
     """thresholds of alerts by name: tools.monitor.settings.MonitorSettings"""
     steady: Mapping[str, Any] = field(default_factory=dict)
     """when `run` leaves spot and comes back, by name: tools.fleets.steady_rules.SteadyRules"""
+    webhook: str | None = field(default=None, repr=False)
+    """told of interruptions and what became of them; whoever has the address may write there, so it is a secret"""
     lang: str | None = None
     actor: str = "person"
     """who acts, for approvals and the audit: SPOTWARDEN_ACTOR, else the login name"""
@@ -146,6 +148,7 @@ def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | 
     values.setdefault("base_url", env.get("OPENAI_BASE_URL"))
     values.setdefault("region", env.get("AWS_REGION"))  # botocore itself knows only AWS_DEFAULT_REGION
     values["api_key"] = env.get("OPENAI_API_KEY") or None
+    webhook = _webhook(values.pop("notify", {}))
     values |= {k: v for k, v in flags.items() if v is not None and k != "config"}
     _check(values)
     db = values.pop("db", None)
@@ -160,6 +163,7 @@ def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | 
         policy=Path(policy).expanduser()
         if policy
         else _first_existing(Path("spotwarden-policy.yaml"), config_home / "policy.yaml"),
+        webhook=env.get("SPOTWARDEN_WEBHOOK") or webhook,
         explicit_db=db is not None,
         explicit_policy=bool(flags.get("policy") or env.get("SPOTWARDEN_POLICY")),
         **{k: v for k, v in values.items() if k in known},
@@ -190,6 +194,17 @@ def _check(values: Mapping[str, Any]) -> None:
         raise UsageError(f"lang {values['lang']!r}: not a language of ours", hint=" or ".join(LANGUAGES))
 
 
+def _webhook(table: Mapping[str, Any]) -> str | None:
+    """Out of [notify]; an error never shows it. Raises UsageError."""
+    unknown = sorted(set(table) - {"webhook"})
+    if unknown:
+        raise UsageError(f"[notify]: unknown key {unknown[0]!r}", hint="it holds webhook")
+    address = table.get("webhook")
+    if address is not None and not isinstance(address, str):
+        raise UsageError("[notify]: webhook is not text in quotes", hint='write webhook = "https://..."')
+    return address or None
+
+
 def _first_existing(*paths: Path) -> Path | None:
     return next((p for p in paths if p.exists()), None)
 
@@ -208,7 +223,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     for key, value in document.items():
         if key in _FILE_TABLES:
             if not isinstance(value, dict):
-                raise UsageError(f"{path}: {key} is {value!r}, not a table", hint=f"write [{key}] and its keys below")
+                shown = "something else" if key == "notify" else repr(value)  # it may be the secret address
+                raise UsageError(f"{path}: {key} is {shown}, not a table", hint=f"write [{key}] and its keys below")
         elif not isinstance(value, bool if key == "ascii" else str):
             wanted = "true or false" if key == "ascii" else "text in quotes"
             raise UsageError(f"{path}: {key} is {value!r}, not {wanted}", hint=f"write {key} = …, {wanted}")

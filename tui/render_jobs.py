@@ -5,12 +5,14 @@ from datetime import datetime
 
 from tools.jobs.report import JobsReport, JobState, hours
 from tools.records import Recovery, RecoveryTimeline
+from tools.recovery.deadline.advice_words import said
 from tools.recovery.eta import Eta
 from tools.recovery.rules import JobOutlook
 from tui.output import table
 from tui.render import share, usd
 from tui.safe_text import safe_text
 
+_FAR_APART = 1.25
 _LOUD = {"gave-up": "GAVE UP", "passed-on": "passed on"}
 
 
@@ -40,7 +42,7 @@ def recovery_lines(recovery: Recovery) -> Iterator[str]:
     yield recovery_line(recovery)
     for step in recovery.steps:
         if step.state in ("asked", "failed") or (step.words and step.state == "pending"):
-            yield f"    {step.name:<8} {step.state:<7} {safe_text(step.words, limit=300)}"
+            yield f"    {step.name:<8} {step.state:<7} {safe_text(step.words, limit=300)}".rstrip()
 
 
 def jobs_table(report: JobsReport) -> Iterator[str]:
@@ -85,17 +87,21 @@ def job_lines(state: JobState, now: datetime) -> Iterator[str]:
     yield f"  durable    {share(progress.share)}{step}{saved}"
     left = "unknown" if outlook.work_left_seconds is None else hours(outlook.work_left_seconds)
     yield f"  left       {left} of work; a changeover: {_changeover(outlook)}"
+    yield from _pace_lines(state)
     yield f"  ETA        {_eta_words(state.eta, now)}"
-    if job.deadline is not None:
+    if state.advice is not None:
+        yield f"  deadline   {_moment(job.deadline, now)}"
+        yield from (f"  {safe_text(line, limit=400)}" for line in said(state.advice))
+    elif job.deadline is not None:
         yield f"  deadline   {_moment(job.deadline, now)}; slack {_slack(outlook)}"
         by = "unknown" if outlook.on_demand_by is None else _moment(outlook.on_demand_by, now)
         yield f"  on-demand  must begin by {by}; spot is {_SAFE[outlook.spot_is_safe]}"
     lost = "unknown" if state.lost.unsaved_minutes is None else f"{state.lost.unsaved_minutes:.0f} min of work"
     yield f"  if taken   {lost}, {usd(state.lost.usd)}{_but(state.lost.unknown)}"
     where = f": {safe_text(state.choice.where)}" if state.choice.where else ""
-    guide = f"the guides say {state.choice.guide}"
-    yield f"  goes on    {state.choice.take}{where}; {safe_text(state.choice.why)} ({guide})"
-    if outlook.unknown:
+    goes_on = f"{state.choice.take}{where}; {safe_text(state.choice.why)}"
+    yield f"  {'goes on' if state.advice is None else 'by price':<10} {goes_on} (the guides say {state.choice.guide})"
+    if outlook.unknown and state.advice is None:
         yield f"  not known  {safe_text(outlook.unknown)}"
     for view in state.recoveries:
         yield from (f"  {line}" for line in recovery_lines(view.recovery))
@@ -107,6 +113,16 @@ _SAFE = {True: "safe until the next look", False: "NOT SAFE any more", None: "no
 def _changeover(outlook: JobOutlook) -> str:
     seconds = outlook.changeover_seconds
     return "unknown" if seconds is None else f"{hours(seconds)} ({outlook.changeover_source})"
+
+
+def _pace_lines(state: JobState) -> Iterator[str]:
+    """Where the pace of its checkpoints and the work that was told are far apart."""
+    left, progress = state.outlook.work_left_seconds, state.progress
+    if state.job.work_seconds is None or not left or progress.share is None or not progress.share_per_hour:
+        return
+    measured = (1 - progress.share) / progress.share_per_hour * 3_600
+    if not 1 / _FAR_APART <= measured / left <= _FAR_APART:
+        yield f"  pace       its checkpoints tell {hours(measured)} of work left; the deadline is judged by --work"
 
 
 def _eta_words(eta: Eta, now: datetime) -> str:

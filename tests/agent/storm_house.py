@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from policies.document import parse_policy
@@ -68,11 +69,11 @@ def _create(somebody: Any, name: str, size: int, template: str, target_group_arn
     )
 
 
-def post_all(street: Street, kind: str, instance_ids: Sequence[str]) -> None:
-    """Put notices of this moment into the queue, ten a call."""
+def post_all(street: Street, kind: str, instance_ids: Sequence[str], *, at: datetime | None = None) -> None:
+    """Put notices into the queue, ten a call. at: None = this moment"""
     source, name, word = _EVENTS[kind]
     more = {"instance-action": "terminate"} if kind == "interruption" else {}
-    event = {"source": source, "detail-type": name, "time": utc_text(street.sim.clock.now())}
+    event = {"source": source, "detail-type": name, "time": utc_text(at or street.sim.clock.now())}
     bodies = [json.dumps(event | {"detail": {word: i, **more}}) for i in instance_ids]
     for start in range(0, len(bodies), 10):
         entries = [{"Id": str(n), "MessageBody": b} for n, b in enumerate(bodies[start : start + 10])]

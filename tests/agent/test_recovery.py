@@ -24,6 +24,7 @@ from tests.agent.recovery_house import (
     steps,
 )
 from tools.records import Notice
+from tools.recovery.jobs import reachable_progress
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +260,49 @@ def test_of_two_who_look_at_once_one_takes_each_step(street, tmp_path):
         assert (kinds.count("recovery"), kinds.count("recovery-told")) == (1, 1)
 
 
+@pytest.mark.accepts("RC-05")
+@pytest.mark.parametrize("workload", ["training", "batch"])
+def test_what_happened_while_nobody_looked_is_told_at_its_own_time(street, post, workload):
+    post.journal.jobs.register(a_job(street, workload=workload), actor="kim")
+    interrupted(street, post.daemon)
+    street.sim.advance(240)
+    line = looked(street, machine(post), until="recovered")[-1].timeline
+    assert line.saved_seconds < line.replaced_seconds <= line.restored_seconds < line.verified_seconds < 120
+
+
+def test_of_two_jobs_on_one_fleet_what_both_lost_is_replaced_once(street, post):
+    for name in ("days", "nights"):
+        post.journal.jobs.register(a_job(street, job_id=name), actor="kim")
+    victim, seen = street.spot("ml-train")[0], street.seen()
+    street.sim.interrupt(victim)
+    now = street.sim.clock.now()
+    notice = Notice(kind="interruption", instance_id=victim, instance_action="terminate", at=now, source="IMDS")
+    post.journal.append("notice", notice, actor="IMDS")  # and the reflex does nothing
+    looked(street, machine(post), seconds=60)
+    assert street.detached(seen) == [[victim]]
+    assert [len(post.journal.jobs.recoveries_of(name)) for name in ("days", "nights")] == [1, 1]
+
+
+@pytest.mark.accepts("RC-04")
+def test_on_demand_that_could_not_be_asked_for_is_asked_for_at_the_next_look_and_told_once(street, tmp_path):
+    asks = f"{HEAD}policies: [{{name: m, resource: aws.asg, mode: {{type: approve}}, actions: [set-purchase-mix]}}]"
+    with open_post(street, tmp_path, parse_policy(asks, source="asks")) as post:
+        soon = street.sim.clock.now() + timedelta(minutes=20)
+        post.journal.jobs.register(a_job(street, work_seconds=144_000, deadline=soon), actor="kim")
+        recoveries = machine(post)
+        street.sim.fail("DescribeAutoScalingGroups", "error-500", times=50, skip=1)  # the look at the fleet
+        try:
+            recoveries.look()
+        finally:
+            street.sim.mend()
+        assert post.journal.proposals() == ()
+        for _ in range(2):
+            street.sim.advance(60)
+            recoveries.look()
+        assert [p.proposal.action.kind for p in post.journal.proposals()] == ["change-fleet"]
+        assert post.kinds().count("job-deadline") == 1
+
+
 @pytest.mark.accepts("RC-04")
 def test_at_the_last_moment_of_a_deadline_on_demand_is_asked_for_once_and_not_before(street, tmp_path):
     asks = f"{HEAD}policies: [{{name: m, resource: aws.asg, mode: {{type: approve}}, actions: [set-purchase-mix]}}]"
@@ -277,6 +321,21 @@ def test_at_the_last_moment_of_a_deadline_on_demand_is_asked_for_once_and_not_be
         assert "must be on demand by now" in asked.proposal.rationale
         assert asked.status == "pending"
         assert post.kinds().count("job-deadline") == 1
+
+
+@pytest.mark.accepts("RC-04")
+def test_where_a_move_would_be_late_and_what_runs_may_not_be_nothing_is_moved(street, tmp_path):
+    asks = f"{HEAD}policies: [{{name: m, resource: aws.asg, mode: {{type: approve}}, actions: [set-purchase-mix]}}]"
+    with open_post(street, tmp_path, parse_policy(asks, source="asks")) as post:
+        job = a_job(street, work_seconds=144_000, changeover_seconds=3_600)
+        post.journal.jobs.register(job, actor="kim")
+        now = street.sim.clock.now()
+        share = reachable_progress(post.daemon.actuation.reader, job, now=now).share
+        deadline = now + timedelta(seconds=144_000 * (1 - share) + 1_800)
+        post.journal.jobs.register(job.with_(deadline=deadline), actor="kim")
+        machine(post).look()
+        assert post.kinds().count("job-deadline") == 1
+        assert post.journal.proposals() == ()
 
 
 PLACES = [

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
@@ -30,7 +31,11 @@ def told(street, seen):
     """Instance ids by what happened to them, by the account's own log."""
     rows = {name: street.did(name, seen) for name in ("DeregisterTargets", "DetachInstances")}
     found = {n: Counter(i for r in some for i in r["ids"] if i.startswith("i-")) for n, some in rows.items()}
-    return found | {"PutObject": Counter(key[-24:-5] for key in street.markers(seen))}
+    return found | {"PutObject": marked(street, seen)}
+
+
+def marked(street, seen):
+    return Counter(key[-24:-5] for key in street.markers(seen))
 
 
 @pytest.mark.accepts("P-05", "DC-05", "P-14")
@@ -111,6 +116,42 @@ def test_a_queue_that_breaks_off_hands_over_the_rest_later(street, tmp_path):
             pass
         assert "trouble" in post.kinds()
     assert told(street, seen)["DetachInstances"] == Counter(ids)
+
+
+def test_a_marker_that_is_refused_is_asked_for_again_and_no_other(street, tmp_path):
+    groups = lay_out(street, 1, SIZE)
+    ids, seen = mixed(groups), street.seen()
+    post_all(street, "interruption", ids)
+    street.sim.fail("s3:PutObject", "throttle", times=2, skip=1)
+    with open_post(street, tmp_path, STORM) as post:
+        report = post.answer()
+        (save,) = [s for s in report.steps if s.action == SAVED]
+        assert (save.outcome.status, len(report.to_do)) == ("partial", 2)
+        assert (
+            set(report.to_do)
+            == {i.item for i in save.outcome.items if not i.ok}
+            == set(ids) - set(marked(street, seen))
+        )
+        post.daemon.release()
+    street.sim.advance(6)
+    with open_post(street, tmp_path, STORM, holder="second") as post:
+        again = post.answer()
+        assert [(s.action, s.outcome.status, set(s.instance_ids)) for s in again.steps] == [
+            (SAVED, "done", set(report.to_do))
+        ]
+    for name, taken in told(street, seen).items():
+        assert taken == Counter(ids), f"{name}: each instance once"
+    assert street.waiting_messages() == 0
+
+
+def test_a_notice_from_the_end_of_time_stops_nobody(street, tmp_path):
+    groups = lay_out(street, 1, 2)
+    ids, seen = mixed(groups), street.seen()
+    post_all(street, "interruption", ids, at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    with open_post(street, tmp_path, STORM) as post:
+        assert post.answer().to_do == ()
+    assert told(street, seen)["DetachInstances"] == Counter(ids)
+    assert street.waiting_messages() == 0
 
 
 @pytest.mark.accepts("P-05")

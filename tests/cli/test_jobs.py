@@ -96,6 +96,25 @@ def test_what_cannot_be_is_refused_with_what_was_seen_and_nothing_is_kept(run, o
     assert [s["job"]["implicit"] for s in run("jobs", "status", "--json").json["jobs"]] == [True, True]
 
 
+def test_a_store_that_is_not_there_is_told_at_once_and_with_a_way_out(run):
+    told = run("jobs", "register", "x", "--fleet", "ml-train", "--store", "s3://nobodys-bucket/x")
+    assert "s3://nobodys-bucket/x, not read: " in told.out
+    assert "NoSuchBucket" in told.out
+    run("jobs", "recover", "x").refuses(1, "x: s3://nobodys-bucket/x: ", "again with the --store")
+    run("jobs", "forget", "x")
+    run("jobs", "recover", "ml-train", "--checkpoint", "../x").refuses(
+        1, "there is no checkpoint '../x'", "there is ckpt-"
+    )
+
+
+def test_work_that_was_told_far_from_the_pace_of_its_checkpoints_is_shown_beside_it(run):
+    for work, said in (("400h", True), ("12h", False)):
+        run("jobs", "register", "x", "--fleet", "ml-train", "--work", work)
+        shown = run("jobs", "status", "x").out
+        assert ("its checkpoints tell 3 h" in shown) is said
+    run("jobs", "forget", "x")
+
+
 @pytest.mark.parametrize("name", ["", "  ", "a" * 121, "a\u202eb"])
 def test_a_name_that_cannot_be_shown_is_refused(run, name):
     assert run("jobs", "register", name, "--fleet", "ml-train").exit == 64

@@ -64,7 +64,9 @@ def test_a_changeover_that_nobody_told_is_assumed_aloud_and_a_job_without_a_dead
 
 
 def test_work_that_nobody_told_is_not_guessed(run):
-    told = run("jobs", "register", "nightly", "--fleet", "ml-train", "--store", "s3://acme-checkpoints/new", "--deadline", "9h")
+    told = run(
+        "jobs", "register", "nightly", "--fleet", "ml-train", "--store", "s3://acme-checkpoints/new", "--deadline", "9h"
+    )
     assert told.exit == 0
     found = advice(run)
     assert (found["take"], found["kept"], found["slack"]["seconds"]) == (None, None, None)

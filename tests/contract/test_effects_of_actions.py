@@ -130,17 +130,30 @@ def test_a_checkpoint_is_asked_for_once_an_instance(world):
     assert [r["parameters"]["Key"] for r in rows] == [marker_key(action, i) for i in action.instance_ids]
 
 
-def test_a_checkpoint_request_that_breaks_off_half_way_is_unknown_and_not_refused(world):
+def half_way(world, fault, digest):
     fleet = world.fleet("ml-train")
     action = RequestCheckpoint(
         fleet=fleet.ref,
         job_id="ml-train",
         bucket="acme-checkpoints",
         instance_ids=tuple(i.instance_id for i in fleet.spot[:2]),
-        notice_digest="cd" * 32,
+        notice_digest=digest * 32,
     )
-    world.sim.fail("PutObject", "access-denied", skip=1)
-    with pytest.raises(OutcomeUnknown):
+    world.sim.fail("PutObject", fault, skip=1)
+    return fleet, action
+
+
+def test_a_checkpoint_request_that_is_refused_half_way_says_which_markers_were_not_written(world):
+    fleet, action = half_way(world, "access-denied", "cd")
+    receipt = world.carry_out(action, fleet)
+    assert [(i.item, i.ok) for i in receipt.items] == list(zip(action.instance_ids, (True, False), strict=True))
+    assert receipt.items[1].code == "AccessDenied"
+    assert world.observe(action) == {"requested": [action.instance_ids[0]]}
+
+
+def test_a_checkpoint_request_that_breaks_off_half_way_is_unknown_and_not_refused(world):
+    fleet, action = half_way(world, "drop", "ce")
+    with pytest.raises(OutcomeUnknown, match="1 markers were asked for"):
         world.carry_out(action, fleet)
     assert world.observe(action) == {"requested": [action.instance_ids[0]]}
 

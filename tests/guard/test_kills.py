@@ -17,7 +17,7 @@ from tests.torture.checkpoints import NAMES, load_well, save_well
 from tools.recovery.guard.saves import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]
-SLICE = 300
+SLICE = 200
 
 
 def trials(*words: str) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_a_large_file_goes_in_parts_and_comes_back(account, tmp_path, monkeypatc
         monkeypatch.setattr(s3, name, 5 << 20)
     sim, _, _ = account
     store = open_store("s3://jobs/large", endpoint_url=sim.endpoint_url)
-    content = os.urandom(11 << 20)
+    content = os.urandom(6 << 20)
     (tmp_path / "f").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     store.put_file("checkpoints/x/f", tmp_path / "f", digest, budget=budget())

@@ -15,8 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
 
 
+GUARD = (sys.executable, "-m", "tools.recovery.guard", "--provider", "none")
+
+
 class Terminal:
-    """A pseudo-terminal with guard as the only job in front of it."""
+    """A pseudo-terminal with one program in front of it: guard, or a shell."""
 
     def __init__(self, *words: str, piped: bool = False) -> None:
         self.guard, self.keyboard = pty.fork()
@@ -24,7 +27,7 @@ class Terminal:
             os.chdir(ROOT)
             if piped:  # as `guard … | tee` leaves it: the keyboard is there, the screen is not guard's
                 os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
-            os.execv(sys.executable, [sys.executable, "-m", "tools.recovery.guard", "--provider", "none", *words])
+            os.execv(words[0], words)
         self.seen = ""
 
     def type(self, keys: bytes) -> None:
@@ -49,7 +52,7 @@ def terminals() -> Iterator[list[Terminal]]:
 
 
 def job(text: str) -> tuple[str, ...]:
-    return "--", sys.executable, "-c", text
+    return *GUARD, "--", sys.executable, "-c", text
 
 
 @pytest.mark.parametrize("piped", [False, True])
@@ -91,24 +94,13 @@ def test_ctrl_z_stops_guard_with_its_command_and_both_go_on(terminals):
 
 @pytest.fixture
 def shell(terminals) -> Terminal:
-    """One with job control; `guard COMMAND` is short for all of it."""
-    terminals.append(one := Terminal.__new__(Terminal))
-    one.guard, one.keyboard = pty.fork()
-    if one.guard == 0:
-        os.chdir(ROOT)
-        os.execv("/bin/sh", ["/bin/sh", "-i"])
-    one.seen = ""
-    words = f"{sys.executable} -m tools.recovery.guard --provider none --"
-    one.type(f"PS1=; guard() {{ {words} \"$@\"; }}; echo 'rea''dy'\n".encode())
-    one.wait_for("ready")
+    """One with job control."""
+    terminals.append(one := Terminal("/bin/sh", "-i"))
     return one
 
 
 def test_a_command_in_the_background_reads_when_it_is_brought_to_the_front(shell):
-    shell.type(
-        b"set -m; "
-        + f"{sys.executable} -m tools.recovery.guard --provider none -- sh -c 'read x; echo got-$x' &\n".encode()
-    )
+    shell.type(f"{' '.join(GUARD)} -- sh -c 'read x; echo got-$x' &\n".encode())
     shell.wait_for("without notices")
     shell.type(b"fg\n")
     shell.wait_for("fg")
@@ -119,11 +111,14 @@ def test_a_command_in_the_background_reads_when_it_is_brought_to_the_front(shell
 
 
 def test_what_was_stopped_and_goes_on_in_the_background_leaves_the_terminal_to_the_shell(shell):
-    shell.type(f"{sys.executable} -m tools.recovery.guard --provider none -- sleep 60\n".encode())
-    shell.wait_for("without notices")
+    shell.type(
+        f"""{" ".join(GUARD)} -- sh -c 'trap "echo goes-on" CONT; echo re""ady; sleep 60 & wait; wait'\n""".encode()
+    )
+    shell.wait_for("ready")
     shell.type(b"\x1a")
     shell.wait_for("Stopped")
     shell.type(b"bg\n")
+    shell.wait_for("goes-on\r")
     shell.type(b"echo a''live\n")
     shell.wait_for("alive")
     shell.type(b"kill %1; wait %1; exit 7\n")
@@ -131,6 +126,6 @@ def test_what_was_stopped_and_goes_on_in_the_background_leaves_the_terminal_to_t
 
 
 def test_without_a_terminal_nothing_is_asked_of_one():
-    command = [sys.executable, "-m", "tools.recovery.guard", "--provider", "none", "--", "echo", "went"]
+    command = [*GUARD, "--", "echo", "went"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, start_new_session=True)
     assert done.stdout == "went\n"

@@ -57,7 +57,7 @@ def test_the_group_replaces_what_was_taken(account, aws):
     assert victim not in ids
     told = [(e["operation"], e["ids"]) for e in account.effects() if e["service"] == "simulation"]
     assert ("ReclaimSpotInstance", [victim]) in told
-    assert told[-1][0] == "LaunchInstance"
+    assert [operation for operation, _ in told[-2:]] == ["LaunchInstance", "ResumeJob"]
 
 
 def test_a_maintained_fleet_replaces_what_was_taken(account, aws):

@@ -67,3 +67,46 @@ def test_jobs_save_by_themselves_and_keep_a_handful(account, aws):
     assert (account.clock.now() - found[-1].saved_at).total_seconds() <= 15 * 60
     assert len([m for m in found if m.checkpoint_id != pointer]) <= 5
     assert pointer in {m.checkpoint_id for m in found}, "what a job would resume from is kept"
+
+
+def report(aws, job, instance):
+    return json.loads(body(aws, f"{job}/reports/{instance}.json"))
+
+
+def newcomer(account, aws, job):
+    """Interrupt one, and wait for what comes in its place."""
+    before = {i["InstanceId"] for i in aws.instances(job)}
+    victim = next(i["InstanceId"] for i in aws.instances(job) if i.get("InstanceLifecycle") == "spot")
+    aws("s3").put_object(Bucket=BUCKET, Key=f"{job}/requests/{'b' * 16}-{victim}.json", Body=b"{}")
+    account.interrupt(victim)
+    account.advance(300)
+    (fresh,) = {i["InstanceId"] for i in aws.instances(job)} - before
+    return fresh
+
+
+def test_a_replacement_resumes_from_the_newest_whole_checkpoint_and_reports_as_a_guard_does(account, aws):
+    fresh = newcomer(account, aws, "batch")
+    told, newest = report(aws, "batch", fresh), manifests(aws, "batch")[-1]
+    assert told["schema"] == "spotwarden-guard-report/1"
+    assert told["restored"] == {"checkpoint_id": newest.checkpoint_id, "step": newest.step}
+    assert (told["state"], told["instance_id"]) == ("running", fresh)
+    assert told["restart_seconds"] > told["restore_seconds"]
+
+
+def test_a_training_job_goes_on_from_the_step_that_was_restored_and_a_pointer_is_honoured(account, aws):
+    account.advance(1_000)
+    older = manifests(aws, "ml-train")[-3]
+    body_of = body(aws, f"ml-train/checkpoints/{older.checkpoint_id}/manifest.json")
+    pointer = {"checkpoint_id": older.checkpoint_id, "manifest_sha256": sha256(body_of).hexdigest()}
+    victim = next(i["InstanceId"] for i in aws.instances("ml-train") if i.get("InstanceLifecycle") == "spot")
+    before = {i["InstanceId"] for i in aws.instances("ml-train")}
+    account.interrupt(victim)
+    account.advance(120)
+    aws("s3").put_object(Bucket=BUCKET, Key="ml-train/resume.json", Body=canonical_json(pointer).encode())
+    account.advance(120)
+    (fresh,) = {i["InstanceId"] for i in aws.instances("ml-train")} - before
+    told = report(aws, "ml-train", fresh)
+    assert told["restored"] == {"checkpoint_id": older.checkpoint_id, "step": older.step}
+    account.advance(900)
+    later = manifests(aws, "ml-train")[-1]
+    assert older.step < later.step < older.step + 2 * 1_000, "work since the checkpoint is lost"

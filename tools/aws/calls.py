@@ -8,7 +8,6 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.handlers import add_expect_header
 from botocore.parsers import ResponseParserError
 
 from tools.aws.errors import meaning
@@ -116,8 +115,7 @@ class Calls:
                 )
                 if wrote:
                     client.meta.events.register("before-send", self._before_send)
-                    # what we write is small: waiting for S3's go-ahead takes longer than sending it
-                    client.meta.events.unregister("before-call.s3", add_expect_header)
+                    client.meta.events.register_last("before-call.s3", _unasked)
                 self._clients[service, wrote] = client
             return self._clients[service, wrote]
 
@@ -160,6 +158,11 @@ class Calls:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+
+def _unasked(params: dict[str, Any], **_: Any) -> None:
+    """What we write is small: waiting for S3's go-ahead takes longer than sending it."""
+    params["headers"].pop("Expect", None)
 
 
 def _too_many(service: str, operation: str) -> CloudError:

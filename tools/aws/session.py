@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound, UnknownRegionErr
 
 from tools.aws.calls import READ_SECONDS, Calls
 from tools.aws.errors import meaning
-from tools.aws.parsing import AnswerParsers
+from tools.aws.parsing import moment
 from tools.aws.reader import AwsReader
 from tools.aws.sqs import SqsQueue
 from tools.aws.writer import AwsWriter
@@ -71,7 +71,7 @@ def open_account(
     """
     session = botocore.session.Session(profile=profile, session_vars=_NO_FILES if credentials else None)
     session.set_config_variable("metadata_service_num_attempts", 1)
-    session.register_component("response_parser_factory", AnswerParsers())
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     if credentials:
         session.set_credentials(*credentials)
     try:

@@ -14,6 +14,7 @@ from tools.errors import CheckpointDamaged, NotFound, UsageError
 from tools.fleets.dry_pools import places_of
 from tools.fleets.launches import spot_pools
 from tools.fleets.prices import AccountPrices, read_account_prices
+from tools.jobs.deadline import advise_job
 from tools.jobs.sight import Sight, astray
 from tools.market.subject import FLEETS_IAM
 from tools.money.hourly import bought
@@ -32,6 +33,7 @@ from tools.records import (
     UtcTime,
 )
 from tools.recovery.checkpoints import verify_checkpoint
+from tools.recovery.deadline.advice_records import DeadlineAdvice
 from tools.recovery.eta import Eta, Pace, estimate_completion
 from tools.recovery.guard.interval import Belief
 from tools.recovery.interval import job_belief
@@ -70,6 +72,8 @@ class JobState(Record):
     """of as many instances on demand; None = a price is unknown"""
     recoveries: tuple[RecoveryView, ...]
     """newest first"""
+    advice: DeadlineAdvice | None = None
+    """what to run it on now, by the deadline planner; None = it has no deadline"""
 
 
 class JobsReport(Record):
@@ -89,7 +93,7 @@ def describe_jobs(
     advisor: AdvisorReader,
     job: Annotated[Name | None, Field(description="a job's name, or its fleet's; null = every job")],
 ) -> JobsReport:
-    """Checkpointed jobs: durable progress, ETA, slack to the deadline, work lost if interrupted now, recoveries.
+    """Jobs: durable progress, ETA, deadline and what to run on now, work lost if interrupted now, recoveries.
 
     Raises  NotFound: no job and no checkpointed fleet of this name; names the nearest
     """
@@ -99,7 +103,7 @@ def describe_jobs(
     prices = read_account_prices(reader, clock, fleets)
     knowledge = read_knowledge(reader, archive, advisor, now=now)
     by_ref = {f.ref: f for f in fleets}
-    states = tuple(_state(reader, audit, j, by_ref.get(j.fleet), prices, knowledge, now) for j in wanted)
+    states = tuple(_state(reader, audit, j, by_ref.get(j.fleet), prices, knowledge, archive, now) for j in wanted)
     return JobsReport(
         jobs=states,
         missing=knowledge.missing,
@@ -133,6 +137,7 @@ def _state(
     fleet: Fleet | None,
     prices: AccountPrices,
     knowledge: Knowledge,
+    archive: Archive,
     now: datetime,
 ) -> JobState:
     recoveries = audit.recoveries_of(job.job_id, limit=SHOWN)
@@ -159,6 +164,9 @@ def _state(
         choice=choose(job, progress, outlook, options),
         on_demand_usd_per_hour=sure,
         recoveries=tuple(RecoveryView(recovery=r, timeline=r.timeline) for r in recoveries),
+        advice=advise_job(
+            job, progress, outlook, fleet=fleet, book=prices.book, knowledge=knowledge, archive=archive, now=now
+        ),
     )
 
 
@@ -257,8 +265,20 @@ def missing_action(
 
 def _pointer(reader: CloudReader, job: Job, checkpoint_id: str | None, now: datetime) -> RestoreCheckpoint | None:
     assert job.store is not None  # noqa: S101 - looked at by the caller
-    store = read_store(reader, job.store)
+    try:
+        store = read_store(reader, job.store)
+    except NotFound as error:
+        raise NotFound(
+            f"{job.job_id}: s3://{job.bucket}/{job.store_id}: {error.message}",
+            hint="jobs register it again with the --store s3://BUCKET/JOB that it saves to",
+        ) from None
     if checkpoint_id is not None:
+        kept = [c.checkpoint_id for c in store.checkpoints]
+        if checkpoint_id not in kept:
+            raise NotFound(
+                f"{job.job_id}: there is no checkpoint {checkpoint_id[:80]!r} in s3://{job.bucket}/{job.store_id}",
+                hint=f"there is {', '.join(kept[:5]) or 'none'}",
+            )
         chosen = verify_checkpoint(reader, *job.store, checkpoint_id)
         if not chosen.whole:
             raise CheckpointDamaged(

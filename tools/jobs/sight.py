@@ -78,7 +78,7 @@ class Sight:
     mine        proposals of this recovery's own, by id
     stage       of the fallback chain, once a replacement is overdue
     newcomer    an instance of the fleet that replaces it
-    report      of the instance that replaces it
+    report      of the instance that replaces it, or of the newcomer
     """
 
     now: datetime

@@ -73,7 +73,10 @@ def _replace(r: Recovery, s: Sight) -> Recovery:
     if s.newcomer is not None:
         new = s.newcomer
         words = f"{new.instance_id}, {new.purchase_option} {new.pool.label}"
-        return r.with_(replaced_by=new.instance_id).with_step("replace", state="done", at=s.now, words=words)
+        at = s.now
+        if s.report is not None and r.notice_at <= s.report.started_at < s.now:
+            at = s.report.started_at  # nobody looked: its guard was there before
+        return r.with_(replaced_by=new.instance_id).with_step("replace", state="done", at=at, words=words)
     r = _no_replacement(r, s)
     return r if r.step("replace").over else _replacement_asked(r, s)
 

@@ -33,7 +33,7 @@ from tools.tool import explain, tool
 
 TAG = "spotwarden:checkpoints"
 MANIFEST = "manifest.json"
-MAX_MANIFEST_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 8 << 20
 MAX_POINTER_BYTES = 1 << 14
 MAX_LISTED = 100
 """manifests read for one listing: those of the last ids in order"""

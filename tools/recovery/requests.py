@@ -1,11 +1,12 @@
 """«Save now»: one marker object an instance, written once. The job on the instance looks for it, saves, and goes on."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tools.cloud import CloudReader, CloudWriter, Receipt
 from tools.errors import CloudError, OutcomeUnknown, Rejected
-from tools.records import Intent, RequestCheckpoint, canonical_json
+from tools.records import Intent, ItemOutcome, RequestCheckpoint, canonical_json
 
 _ALREADY = "PreconditionFailed"
 _BESIDE = 3
@@ -35,18 +36,21 @@ def carry_out_request(writer: CloudWriter, intent: Intent, action: RequestCheckp
 
     The first goes alone: a bucket that refuses says so before anything is written. The others go beside each other.
 
+    Where some of the others are refused, the receipt says which: no marker of theirs was written.
+
     Raises  CloudError: nothing was written; OutcomeUnknown: some may have been
     """
     first, *others = action.instance_ids
     request_ids = [_ask(writer, intent, action, first)]
+    refused: dict[str, CloudError] = {}
     if others:
         with ThreadPoolExecutor(min(_BESIDE, len(others)), thread_name_prefix="markers") as pool:
-            asked = [pool.submit(_ask, writer, intent, action, i) for i in others]
-        troubles = [e for e in (a.exception() for a in asked) if e is not None]
-        if troubles:
-            raise _told(troubles[0], done=1 + len(asked) - len(troubles)) from troubles[0]
-        request_ids += [a.result() for a in asked]
-    return Receipt(request_ids=tuple(r for r in request_ids if r))
+            asked = {i: pool.submit(_ask, writer, intent, action, i) for i in others}
+        troubles = {i: e for i, e in ((i, a.exception()) for i, a in asked.items()) if e is not None}
+        request_ids += [a.result() for i, a in asked.items() if i not in troubles]
+        refused = _refused(troubles, done=len(request_ids))
+    items = tuple(_item(i, refused.get(i)) for i in action.instance_ids) if refused else ()
+    return Receipt(request_ids=tuple(r for r in request_ids if r), items=items)
 
 
 def _ask(writer: CloudWriter, intent: Intent, action: RequestCheckpoint, instance_id: str) -> str:
@@ -67,10 +71,20 @@ def _ask(writer: CloudWriter, intent: Intent, action: RequestCheckpoint, instanc
         return error.request_id
 
 
-def _told(error: BaseException, *, done: int) -> BaseException:
-    """A refusal means that nothing happened, which is true only of the first write."""
-    if not isinstance(error, CloudError):
-        return error
-    return OutcomeUnknown(
-        f"{done} markers were asked for, then: {error.message}", hint="the bucket is looked at, and tells"
-    )
+def _refused(troubles: Mapping[str, BaseException], *, done: int) -> dict[str, CloudError]:
+    """Instance → why its marker was not written. Raises OutcomeUnknown, or what AWS did not say: some may have been."""
+    refused: dict[str, CloudError] = {}
+    for instance_id, error in troubles.items():
+        if isinstance(error, OutcomeUnknown):
+            text = f"{done} markers were asked for, then: {error.message}"
+            raise OutcomeUnknown(text, hint="the bucket is looked at, and tells") from error
+        if not isinstance(error, CloudError):
+            raise error
+        refused[instance_id] = error
+    return refused
+
+
+def _item(instance_id: str, error: CloudError | None) -> ItemOutcome:
+    if error is None:
+        return ItemOutcome(item=instance_id, ok=True)
+    return ItemOutcome(item=instance_id, ok=False, code=error.code, message=error.message)

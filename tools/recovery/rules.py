@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from tools.records import Job, JobProgress, Money, Record, UtcTime
-from tools.recovery.deadline.problem import spot_is_safe
+from tools.recovery.deadline.problem import ASSUMED_CHANGEOVER_SECONDS, idle_is_safe
 from tools.recovery.guide import ReplacementStrategy, determine_replacement_strategy
 from tools.recovery.lost_work import Option, cheapest_useful_hour
 
@@ -55,7 +55,8 @@ def job_outlook(
 ) -> JobOutlook:
     """measured_changeover_seconds   notice → restored of the last recovery; what was told goes before it
 
-    A changeover that nobody knows counts as 0 in the slack, and `unknown` says so.
+    A changeover that nobody knows counts as ASSUMED_CHANGEOVER_SECONDS, and `unknown` says so. Spot is safe until the
+    next decision where all of that time may be lost: a launch may be refused, and work that is not saved is no work.
     """
     left, why = _work_left(job, progress)
     told = job.changeover_seconds
@@ -64,11 +65,12 @@ def job_outlook(
     if left is None or job.deadline is None:
         unknown = why if job.deadline is not None or why else None
         return _outlook(job, left, changeover, source, None, None, unknown, now)
-    hurdle = changeover or 0.0
+    hurdle = ASSUMED_CHANGEOVER_SECONDS if changeover is None else changeover
     slack = (job.deadline - now).total_seconds() - left - hurdle
     ticks = max(0, int((job.deadline - now).total_seconds() // DECIDE_SECONDS))
-    safe = left == 0 or spot_is_safe(left, hurdle, hurdle, DECIDE_SECONDS, ticks)
-    missing = None if changeover is not None else "how long a changeover takes is not known: not counted"
+    safe = left == 0 or idle_is_safe(left, hurdle, DECIDE_SECONDS, ticks)
+    assumed = f"how long a changeover takes is not known: {hurdle / 60:.0f} min assumed"
+    missing = None if changeover is not None else assumed
     return _outlook(job, left, changeover, source, slack, safe, missing, now)
 
 

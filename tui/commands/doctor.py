@@ -79,6 +79,7 @@ def _checks(settings: Settings, house: "House") -> list[tuple[str, Callable[[], 
         ("advisor", lambda: _advisor(house)),
         ("model", lambda: house.model.name),
         ("queue", lambda: settings.queue or ("simulated" if house.queue else "none: --events URL of an SQS queue")),
+        ("webhook", lambda: _webhook(settings)),
     ]
 
 
@@ -100,6 +101,15 @@ def _journal(house: "House") -> str:
     if not checked.ok:
         raise AuditBroken(checked.reason, hint="spotwarden audit verify tells more")
     return f"{house.settings.db}: {checked.entries} entries, verified"
+
+
+def _webhook(settings: Settings) -> str:
+    """It is not tried: whatever is sent there, people read."""
+    from agent.webhook import Webhook
+
+    if settings.webhook is None:
+        return "none: nobody is told of interruptions; SPOTWARDEN_WEBHOOK names one"
+    return f"set, at {Webhook(settings.webhook).host}; not tried"
 
 
 def _archive(house: "House") -> str:

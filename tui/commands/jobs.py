@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from agent.journal.records import SavedProposal
     from tools.jobs.report import JobsReport
-    from tools.records import Fleet, Job, Outcome
+    from tools.records import Fleet, Job, JobProgress, Outcome
     from tui.opening import House
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
@@ -65,6 +65,7 @@ def register(
 
     Work that does not fit before the deadline is refused with how late it would be, and at what cost on demand.
     """
+    from tools.recovery.jobs import reachable_progress
     from tui.opening import open_house
     from tui.output import emit, plain
 
@@ -75,11 +76,13 @@ def register(
             house, found, name, work=work, deadline=deadline, priority=priority, workload=workload,
             changeover=changeover, restarts=restarts, store=store,
         )  # fmt: skip
-        _check_fits(house, job)
+        progress = reachable_progress(house.desk.reader, job, now=house.clock.now())
+        _check_fits(house, job, progress)
         before = house.journal.jobs.register(job, actor=house.person)
     told = f"{plain(job.job_id)} {'replaced' if before else 'registered'} on {plain(found.name)}"
     where = f"s3://{job.bucket}/{job.store_id}" if job.store else "no checkpoints: an interruption starts it over"
-    emit(settings, job, lambda: print(f"{told}; {plain(where)}"))
+    unread = f", {progress.source}" if job.store and progress.source.startswith("not read") else ""
+    emit(settings, job, lambda: print(f"{told}; {plain(where + unread)}"))
 
 
 def _job(house: "House", fleet: "Fleet", name: str, **told: Any) -> "Job":
@@ -171,24 +174,22 @@ def _deadline(text: str | None, now: "datetime") -> "datetime | None":
     return at
 
 
-def _check_fits(house: "House", job: "Job") -> None:
+def _check_fits(house: "House", job: "Job", progress: "JobProgress") -> None:
     """Raises UsageError: even on-demand from now on would be late; by how much, and at what cost."""
     from tools.errors import UsageError
     from tools.jobs.report import hours, on_demand_usd
-    from tools.recovery.jobs import reachable_progress
     from tools.recovery.rules import job_outlook
 
     if job.deadline is None or job.work_seconds is None:
         return
-    progress = reachable_progress(house.desk.reader, job, now=house.clock.now())
     outlook = job_outlook(job, progress, now=house.clock.now())
     if outlook.slack_seconds is None or outlook.work_left_seconds is None or outlook.slack_seconds >= 0:
         return
-    needed = outlook.work_left_seconds + (outlook.changeover_seconds or 0)
-    usd = on_demand_usd(house.desk.reader, house.clock, job, needed)
+    until = (job.deadline - outlook.as_of).total_seconds()
+    usd = on_demand_usd(house.desk.reader, house.clock, job, until - outlook.slack_seconds)
     cost = f"${usd:,.2f}" if usd is not None else "an unknown price"
     raise UsageError(
-        f"{job.job_id}: {hours(outlook.work_left_seconds)} of work left, {hours(needed + outlook.slack_seconds)} "
+        f"{job.job_id}: {hours(outlook.work_left_seconds)} of work left, {hours(until)} "
         f"until the deadline: on-demand from now on is {hours(-outlook.slack_seconds)} late, for {cost}",
         hint="tell a later --deadline, or less --work; without --deadline it is looked after all the same",
     )

@@ -14,6 +14,7 @@ from tui.config import Settings, settings_of
 if TYPE_CHECKING:
     from agent.autonomy import Daemon, Round, Trouble
     from agent.journal.watches import WatchedChange
+    from agent.notifying import Notifying
     from agent.reflex import ReflexReport
     from tools.records import Recovery
     from tui.opening import House
@@ -84,10 +85,15 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
             archive=house.archive,
             monitoring=house.monitoring,
             steady=house.steady,
+            notifying=_notifying(settings, house),
         )
         if once:
             try:
                 report = daemon.round()
+                if daemon.notifying is not None:
+                    daemon.notifying.look(gather=False)
+                    for trouble in daemon.notifying.troubles():
+                        say(settings, f"{trouble.message}; {trouble.hint}")
             finally:
                 daemon.release()
             emit(settings, report, lambda: print("\n".join(_round_lines(report))))
@@ -99,6 +105,17 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
             say(settings, "no event queue: interruption notices are not seen; name one with --events URL")
         _watch(settings, daemon, interval, stopped)
     say(settings, "ended; the lease is free")
+
+
+def _notifying(settings: Settings, house: "House") -> "Notifying | None":
+    """Raises UsageError: the webhook that is named is no address to tell things to."""
+    from agent.notifying import Notifying
+    from agent.webhook import Webhook
+    from tui.safe_text import safe_text
+
+    if settings.webhook is None:
+        return None
+    return Notifying(house.journal, house.clock, Webhook(settings.webhook), shown=safe_text)
 
 
 def _watch(settings: Settings, daemon: "Daemon", interval: float, stopped: threading.Event) -> None:

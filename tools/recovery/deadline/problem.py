@@ -30,6 +30,8 @@ LETTERS: Final = "ISO"
 
 TOLERANCE_SECONDS: Final = 1e-3
 """work or changeover left below this is none; this near to a line is neither behind nor ahead of it"""
+ASSUMED_CHANGEOVER_SECONDS: Final = 600.0
+"""where nobody told or measured it: EC2 boots in a few minutes, the rest is for restore and warm-up"""
 _GUARD_TOLERANCE_SECONDS: Final = TOLERANCE_SECONDS / 2
 """below the tolerance: what the guard lets through by rounding must still count as no work left at the end"""
 

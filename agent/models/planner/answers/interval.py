@@ -127,8 +127,8 @@ def _advised(walk: Walk, name: str, save: float) -> list[str]:
     return [
         "",
         walk.say(
-            f"**{named(name)}: save every {every}.** M = {m} for the whole job, any of {advice['instances']} spot "
-            f"instances stops it ({told(between['source'])}); the guides' table says {told(advice['guide_frequency'])}.",
+            f"**{named(name)}: save every {every}.** M = {m} for the whole job, which any of {advice['instances']} "
+            f"spot instances stops ({told(between['source'])}); the guides' table: {told(advice['guide_frequency'])}.",
             f"**{named(name)}: {every}마다 저장하세요.** 작업 전체의 M = {m}, spot 인스턴스 {advice['instances']}대 중 "
             f"하나만 멈춰도 작업이 멈춥니다({told(between['source'])}); 가이드 표: {told(advice['guide_frequency'])}.",
         ),

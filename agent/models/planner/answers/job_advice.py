@@ -7,7 +7,7 @@ from agent.models.planner.walk import Walk
 
 _KO = {
     "done": "남은 작업이 없습니다",
-    "unknown": "판단할 수 없습니다: {unknown}",
+    "unknown": "{unknown}",
     "no-price": "가격을 알 수 없어 spot을 따져 볼 수 없습니다. {by}까지 시간이 있습니다",
     "no-spot": "플릿이 spot을 쓰지 않습니다",
     "spot": "제시간에 끝내는 가장 싼 길로 예상됩니다. 잃어도 {by}까지는 on-demand로 제시간에 끝납니다",

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from agent.models.planner.answers.common import rows_of, trouble
+from agent.models.planner.answers.job_advice import advice_lines
 from agent.models.planner.answers.outcome import what_became
 from agent.models.planner.figures import basis, moment, named, number, percent, plainly, span, told
 from agent.models.planner.job_words import RECOVER
@@ -51,7 +52,7 @@ def _told(walk: Walk, row: dict[str, Any]) -> list[str]:
     if eta is None and row.get("eta_unknown"):
         lines.append(f"- {plainly(row['eta_unknown'], walk.lang)}")
     if row.get("deadline"):
-        lines.append(f"- {_deadline(walk, row, slack)}")
+        lines += [f"- {_deadline(walk, row, slack)}", *advice_lines(walk, row)]
     lost = row.get("lost_if_interrupted_now")
     if isinstance(lost, dict):
         minutes = span(None if lost.get("unsaved_minutes") is None else 60 * float(lost["unsaved_minutes"]), walk.lang)
@@ -77,6 +78,8 @@ def _deadline(walk: Walk, row: dict[str, Any], slack: float | None) -> str:
             f"마감 {at}: 지금부터 on-demand여도 {late} 늦음",
         )
     left = span(slack, walk.lang)
+    if row.get("on_demand_must_begin_by") is None:
+        return walk.say(f"Deadline {at}; slack {left}", f"마감 {at}; 여유 {left}")
     return walk.say(
         f"Deadline {at}; slack {left}: on-demand must begin by {by}",
         f"마감 {at}; 여유 {left}: 늦어도 {by}에는 on-demand",
