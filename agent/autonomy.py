@@ -230,8 +230,11 @@ class Daemon:
         return steps, tuple(held)
 
     def _withdraw(self, past: Sequence[SavedProposal], *, reason: str, but: str | None) -> None:
+        kept = {s.proposal_id for r in self.actuation.journal.jobs.open() for s in r.steps} | {
+            but
+        }  # a job waits for it
         for older in past:
-            if older.status == "pending" and older.proposal.proposal_id != but:
+            if older.status == "pending" and older.proposal.proposal_id not in kept:
                 self.actuation.journal.refuse(older.proposal.proposal_id, reason=reason, actor=_BY)
 
     def _suggest(self, suggestion: Suggestion, fleet: Fleet, past: Sequence[SavedProposal]) -> RoundStep:

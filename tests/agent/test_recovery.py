@@ -241,6 +241,24 @@ def test_where_every_pool_refuses_on_demand_is_asked_for_once_as_the_daemon_woul
     assert asked[0].proposal.action.on_demand_base_capacity == 3
 
 
+@pytest.mark.accepts("RC-03")
+def test_on_demand_that_a_person_has_to_approve_waits_through_the_rounds_of_the_daemon(street, tmp_path):
+    asks = f"{HEAD}policies: [{{name: m, resource: aws.asg, mode: {{type: approve}}, actions: [set-purchase-mix]}}]"
+    pools = [(kind, f"us-east-1{zone}") for kind in ("g5.xlarge", "g4dn.xlarge") for zone in "abc"]
+    with open_post(street, tmp_path, parse_policy(asks, source="asks")) as post:
+        for pool in pools:
+            street.sim.dry(*pool)
+        try:
+            interrupted(street, post.daemon)
+            looked(street, machine(post), seconds=400, every=20)
+            post.daemon.round()
+        finally:
+            for pool in pools:
+                street.sim.dry(*pool, dry=False)
+        asked = [p for p in post.journal.proposals(limit=50) if p.proposal.rationale.startswith("recovery of")]
+        assert [(p.proposal.action.kind, p.status) for p in asked] == [("change-fleet", "pending")]
+
+
 @pytest.mark.accepts("P-12")
 def test_of_two_who_look_at_once_one_takes_each_step(street, tmp_path):
     with open_post(street, tmp_path) as one, open_post(street, tmp_path, holder="second") as two:
