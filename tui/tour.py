@@ -14,15 +14,17 @@ from agent.journal.watches import WatchedChange
 from agent.reflex import ReflexReport
 from policies.records import Decision, Proposal
 from tools.errors import SpotError
-from tools.records import Fleet, Outcome, Record
+from tools.records import Fleet, Outcome, Record, Recovery
 from tools.simulation.client import SimulatedAccount
 from tui.opening import House
+from tui.render_jobs import timeline_words
 
 VISITOR = "tour"
 _LOOK_SECONDS = 300
 """of the account, between two looks at a change that is watched"""
 _MOST_LOOKS = 24
 _RECLAIM_SECONDS = 180
+_RECOVERY_LOOK_SECONDS = 10
 _CHANGED, _STAGED = "ml-train", "batch"
 QUESTIONS: dict[str, dict[str, str]] = {
     "en": {
@@ -46,7 +48,8 @@ class Step(Record):
     """One step, as people and programs read it."""
 
     name: Literal[
-        "ask", "propose", "approve", "settle", "lower", "lowered", "undo", "undone", "refuse", "interrupt", "audit"
+        "ask", "propose", "approve", "settle", "lower", "lowered", "undo", "undone", "refuse", "interrupt", "recover",
+        "audit"
     ]
     title: str
     said: str
@@ -215,7 +218,7 @@ class Tour:
                     "by": "reflex",
                 }
             )
-        self.account.advance(_RECLAIM_SECONDS)
+        recovery = self._brought_back(victim.instance_id)
         fleet = self.house.fleet(_STAGED)
         facts = self._interruption_facts(victim.instance_id, report) | {
             "running_after": len(fleet.instances),
@@ -227,6 +230,25 @@ class Tour:
             f" → {len(fleet.instances)} of {fleet.desired_capacity} run"
         )
         yield Step(name="interrupt", title=f"EC2 takes {victim.instance_id} of {_STAGED}", said=text, facts=facts)
+        line = recovery.timeline
+        told = {"job": recovery.job.job_id, "replaced_by": recovery.replaced_by, "status": recovery.status}
+        yield Step(
+            name="recover",
+            title=f"the job of {_STAGED} works on",
+            said=timeline_words(line),
+            facts=told | {"timeline": line.model_dump(mode="json"), "lost_work_seconds": recovery.lost_work_seconds},
+        )
+
+    def _brought_back(self, victim: str) -> Recovery:
+        """The daemon follows the job until it works on; then the instance is gone. Raises TourFailed: it does not."""
+        ended: list[Recovery] = []
+        for _ in range(_RECLAIM_SECONDS // _RECOVERY_LOOK_SECONDS):
+            self.account.advance(_RECOVERY_LOOK_SECONDS)
+            if not ended:
+                ended = [r for r in self.daemon.bring_back() if r.instance_id == victim and r.status != "open"]
+        if not ended or ended[0].status != "recovered":
+            raise TourFailed(f"the job of {_STAGED} does not work on: {ended[0].told if ended else 'still open'}")
+        return ended[0]
 
     def _interruption_facts(self, victim: str, report: ReflexReport) -> dict[str, Any]:
         """Raises TourFailed: no checkpoint was saved after the notice."""

@@ -178,6 +178,8 @@ def test_the_timeline_of_a_recovery_stands_in_the_status_in_seconds(run, account
         ("what is the status of my jobs?", "is durable, saved"),
         ("will ml-train make its deadline?", "**`ml-train`: "),
         ("작업 상태 보여줘", "저장됨"),
+        ("how is my training job?", "is durable"),
+        ("ml-train 작업 언제 끝나?", "저장됨"),
         ("ml-train 마감까지 끝나?", "예상 완료"),
         ("recover the job batch", "nothing is missing"),
         ("batch 작업 복구해줘", "변경을 제안할 수 없었습니다"),

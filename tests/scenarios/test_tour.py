@@ -47,6 +47,7 @@ def test_the_tour_prints_its_contract_and_a_verified_audit(tours):
         "undone",
         "refuse",
         "interrupt",
+        "recover",
         "audit",
     ]
     assert tour["audit"]["verified"] is True
@@ -74,6 +75,10 @@ def test_the_tour_changes_refuses_and_recovers_for_real(tours):
     assert all(a["outcome"] == "done" for a in recovered)
     assert by_step["interrupt"]["running_after"] == by_step["interrupt"]["desired_capacity"]
     assert by_step["interrupt"]["notice_to_asked_seconds"] <= 2
+    line = by_step["recover"]["timeline"]
+    assert 0 < line["saved_seconds"] <= line["restored_seconds"] <= line["verified_seconds"] < 120
+    assert by_step["recover"]["lost_work_seconds"] == 0
+    assert by_step["recover"]["replaced_by"] != by_step["interrupt"]["instance"]
 
 
 @pytest.mark.accepts("P-09", "P-14", "P-17")
