@@ -80,7 +80,7 @@ def test_the_file_alone_runs_and_the_job_imports_from_it(python, pyz, cloud, tmp
     assert (tmp_path / "kept" / "reports" / f"{INSTANCE_ID}.json").exists()
 
 
-@pytest.mark.parametrize("python", older_pythons(), ids=lambda p: Path(p).parts[-3])
+@pytest.mark.parametrize("python", [sys.executable, *older_pythons()], ids=lambda p: Path(p).parts[-3])
 def test_help_teaches_on_every_python(python, pyz):
     done = subprocess.run([python, str(pyz), "--help"], capture_output=True, text=True, check=True)
     for words in ("spotwarden-guard -- python train.py", "75   interrupted, and saved", "SPOTWARDEN_NOTICE_FILE"):

@@ -111,14 +111,16 @@ def test_a_command_in_the_background_reads_when_it_is_brought_to_the_front(shell
 
 
 def test_what_was_stopped_and_goes_on_in_the_background_leaves_the_terminal_to_the_shell(shell):
-    shell.type(
-        f"""{" ".join(GUARD)} -- sh -c 'trap "echo goes-on" CONT; echo re""ady; sleep 60 & wait; wait'\n""".encode()
+    text = (  # not a shell's trap: dash may sleep on with it pending
+        "import signal, time; signal.signal(signal.SIGCONT, lambda *_: print(chr(103) + str(0), flush=True)); "
+        "print(chr(114) + str(1), flush=True); [time.sleep(0.1) for _ in range(600)]"
     )
-    shell.wait_for("ready")
+    shell.type(f'{" ".join(GUARD)} -- {sys.executable} -c "{text}"\n'.encode())
+    shell.wait_for("r1")
     shell.type(b"\x1a")
     shell.wait_for("Stopped")
     shell.type(b"bg\n")
-    shell.wait_for("goes-on\r")
+    shell.wait_for("g0")
     shell.type(b"echo a''live\n")
     shell.wait_for("alive")
     shell.type(b"kill %1; wait %1; exit 7\n")
