@@ -48,8 +48,18 @@ class Step(Record):
     """One step, as people and programs read it."""
 
     name: Literal[
-        "ask", "propose", "approve", "settle", "lower", "lowered", "undo", "undone", "refuse", "interrupt", "recover",
-        "audit"
+        "ask",
+        "propose",
+        "approve",
+        "settle",
+        "lower",
+        "lowered",
+        "undo",
+        "undone",
+        "refuse",
+        "interrupt",
+        "recover",
+        "audit",
     ]
     title: str
     said: str
