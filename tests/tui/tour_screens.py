@@ -14,6 +14,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from agent.autonomy import Daemon
 from tests.tui.driving import ask, opened, seen, until, until_seen
 from tools.simulation.client import SimulatedAccount
 from tui.config import Settings
@@ -63,6 +64,21 @@ async def walk(house: House, account: SimulatedAccount, size: tuple[int, int], o
         await pilot.press("escape", "escape", "4")
         await until_seen(pilot, "VERIFIED")
         picture(pilot, "audit")
+        interrupt(house, account, "batch")
+        await pilot.press("5")
+        await until_seen(pilot, "working")
+        picture(pilot, "jobs")
+
+
+def interrupt(house: House, account: SimulatedAccount, fleet: str) -> None:
+    """EC2 takes an instance of a fleet, and the daemon brings its job back."""
+    daemon = Daemon(house.actuation, house.queue, holder="tour", archive=house.archive, steady=house.steady)
+    account.interrupt(min(i.instance_id for i in house.fleet(fleet).spot))
+    daemon.answer_notices(wait_seconds=0)
+    for _ in range(8):
+        account.advance(10)
+        daemon.bring_back()
+    daemon.release()
 
 
 async def looked(pilot: Pilot[Any], words: str) -> None:
