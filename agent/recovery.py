@@ -18,6 +18,7 @@ from agent.recovery_fallback import Overdue, lost_pool, outlook_of, overdue, wan
 from agent.suggesting import BY as SUGGESTED
 from tools.errors import CloudError, NotFound, SpotError
 from tools.jobs.fallbacks import Fallback
+from tools.jobs.report import pointer_to
 from tools.jobs.sight import STANDARD, Asked, RecoveryRules, Sight
 from tools.jobs.steps import in_service, put_off, take_steps, wants_pointer, wants_replacement
 from tools.records import (
@@ -30,7 +31,6 @@ from tools.records import (
     Recovery,
     RecoveryStepName,
     ReplaceInstances,
-    RestoreCheckpoint,
     digest_of,
 )
 from tools.recovery.jobs import Resumed, StoreSight, implicit_job, newest_verified, read_report, read_store
@@ -336,18 +336,6 @@ def opening(job: Job, notice: Notice, *, now: datetime) -> Recovery:
         instance_id=notice.instance_id,
         notice_at=notice.at,
         opened_at=now,
-    )
-
-
-def pointer_to(job: Job, checkpoint: Checkpoint) -> RestoreCheckpoint:
-    """Make this checkpoint the one that the job resumes from."""
-    assert job.store is not None and checkpoint.manifest_sha256 is not None  # noqa: S101, PT018 - found in its store
-    return RestoreCheckpoint(
-        fleet=job.fleet,
-        job_id=job.store[1],
-        bucket=job.store[0],
-        checkpoint_id=checkpoint.checkpoint_id,
-        manifest_sha256=checkpoint.manifest_sha256,
     )
 
 

@@ -13,7 +13,7 @@ from agent.attempt import FATAL, carry_out
 from tools.errors import CloudError, SpotError
 from tools.records import ChangeFleet, Fleet, Job, utc_text
 from tools.recovery.jobs import reachable_progress
-from tools.recovery.rules import JobOutlook, job_outlook
+from tools.recovery.rules import JobOutlook, job_outlook, measured_changeover_seconds
 
 KIND = "job-deadline"
 _EVERY = timedelta(seconds=60)
@@ -71,7 +71,7 @@ class Deadlines:
 
     def _outlook(self, job: Job, now: datetime) -> JobOutlook:
         past = self.actuation.journal.jobs.recoveries_of(job.job_id)
-        measured = next((t for r in past if (t := r.timeline.restored_seconds) is not None), None)
+        measured = measured_changeover_seconds(past)
         progress = reachable_progress(self.actuation.reader, job, now=now)
         return job_outlook(job, progress, measured_changeover_seconds=measured, now=now)
 

@@ -20,3 +20,17 @@ def span(minutes: float) -> str:
     if whole >= timedelta(days=2) and minutes % 1440 == 0:
         return f"{minutes / 1440:g} days"
     return f"{minutes / 60:g} h" if minutes >= 60 else f"{minutes:g} min"
+
+
+def length(seconds: float | None) -> str:
+    """2 d 4 h, 1 h 30 min, 12 min, 45 s"""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    days, rest = divmod(minutes, 1_440)
+    front = f"{days} d " if days else ""
+    return f"{front}{rest // 60} h" + (f" {rest % 60} min" if rest % 60 and not days else "")

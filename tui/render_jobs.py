@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from tools.jobs.report import JobsReport, JobState, hours
+from tools.figures import length
+from tools.jobs.report import JobsReport, JobState
 from tools.records import Recovery, RecoveryTimeline
 from tools.recovery.deadline.advice_words import said
 from tools.recovery.eta import Eta
@@ -85,7 +86,7 @@ def job_lines(state: JobState, now: datetime) -> Iterator[str]:
         else ""
     )
     yield f"  durable    {share(progress.share)}{step}{saved}"
-    left = "unknown" if outlook.work_left_seconds is None else hours(outlook.work_left_seconds)
+    left = length(outlook.work_left_seconds)
     yield f"  left       {left} of work; a changeover: {_changeover(outlook)}"
     yield from _pace_lines(state)
     yield f"  ETA        {_eta_words(state.eta, now)}"
@@ -112,7 +113,7 @@ _SAFE = {True: "safe until the next look", False: "NOT SAFE any more", None: "no
 
 def _changeover(outlook: JobOutlook) -> str:
     seconds = outlook.changeover_seconds
-    return "unknown" if seconds is None else f"{hours(seconds)} ({outlook.changeover_source})"
+    return "unknown" if seconds is None else f"{length(seconds)} ({outlook.changeover_source})"
 
 
 def _pace_lines(state: JobState) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _pace_lines(state: JobState) -> Iterator[str]:
         return
     measured = (1 - progress.share) / progress.share_per_hour * 3_600
     if not 1 / _FAR_APART <= measured / left <= _FAR_APART:
-        yield f"  pace       its checkpoints tell {hours(measured)} of work left; the deadline is judged by --work"
+        yield f"  pace       its checkpoints tell {length(measured)} of work left; the deadline is judged by --work"
 
 
 def _eta_words(eta: Eta, now: datetime) -> str:
@@ -137,7 +138,7 @@ def _slack(outlook: JobOutlook) -> str:
     seconds = outlook.slack_seconds
     if seconds is None:
         return "no deadline" if outlook.deadline is None else "unknown"
-    return hours(seconds) if seconds >= 0 else f"LATE by {hours(-seconds)}"
+    return length(seconds) if seconds >= 0 else f"LATE by {length(-seconds)}"
 
 
 def _last_words(state: JobState) -> str:
@@ -153,7 +154,7 @@ def _but(unknown: str | None) -> str:
 
 
 def _ago(seconds: float | None) -> str:
-    return "unknown" if seconds is None else hours(seconds)
+    return length(seconds)
 
 
 def _moment(at: datetime | None, now: datetime, otherwise: str = "none") -> str:

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,13 +118,13 @@ def untouched(account):
     assert account.effects()[before:] == []
 
 
-@pytest.fixture(scope="module")
-def asg(account):
-    """Somebody else's client for Auto Scaling."""
+@contextmanager
+def strangers_client(account, service: str) -> Iterator[Any]:
+    """Somebody else's client, for the tests that change what we look at."""
     import boto3
 
     client = boto3.client(
-        "autoscaling",
+        service,
         endpoint_url=account.endpoint_url,
         region_name=account.region,
         aws_access_key_id="AKIASOMEBODYELSE0000",
@@ -131,6 +132,13 @@ def asg(account):
     )
     yield client
     client.close()
+
+
+@pytest.fixture(scope="module")
+def asg(account):
+    """Somebody else's client for Auto Scaling."""
+    with strangers_client(account, "autoscaling") as client:
+        yield client
 
 
 def process(*argv: str, **options: Any) -> "subprocess.Popen[str]":

@@ -2,11 +2,10 @@
 
 import json
 
-import boto3
 import pytest
 
 from agent.journal.journal import Journal
-from tests.cli.conftest import work_on
+from tests.cli.conftest import strangers_client, work_on
 from tests.forked_accounts import started
 
 BUCKET = "acme-checkpoints"
@@ -33,15 +32,8 @@ def environment(account, home, monkeypatch):
 
 @pytest.fixture(scope="module")
 def s3(account):
-    client = boto3.client(
-        "s3",
-        endpoint_url=account.endpoint_url,
-        region_name=account.region,
-        aws_access_key_id="AKIASOMEBODYELSE0000",
-        aws_secret_access_key="other",
-    )
-    yield client
-    client.close()
+    with strangers_client(account, "s3") as client:
+        yield client
 
 
 def test_a_registered_job_is_told_by_its_name_with_its_deadline(run):

@@ -21,6 +21,7 @@ from tools.money.hourly import bought
 from tools.records import (
     Action,
     CapacityPool,
+    Checkpoint,
     Fleet,
     Job,
     JobProgress,
@@ -39,7 +40,7 @@ from tools.recovery.guard.interval import Belief
 from tools.recovery.interval import job_belief
 from tools.recovery.jobs import implicit_job, newest_verified, reachable_progress, read_store
 from tools.recovery.lost_work import LostWork, Option, lost_now
-from tools.recovery.rules import Choice, JobOutlook, choose, job_outlook
+from tools.recovery.rules import Choice, JobOutlook, choose, job_outlook, measured_changeover_seconds
 from tools.risk.knowledge import RISK_IAM, Knowledge, read_knowledge
 from tools.tool import tool
 
@@ -142,7 +143,7 @@ def _state(
 ) -> JobState:
     recoveries = audit.recoveries_of(job.job_id, limit=SHOWN)
     progress = reachable_progress(reader, job, now=now)
-    measured = next((t for r in recoveries if (t := r.timeline.restored_seconds) is not None), None)
+    measured = measured_changeover_seconds(recoveries)
     outlook = job_outlook(job, progress, measured_changeover_seconds=measured, now=now)
     cost = prices.of_account().by_fleet.get(job.fleet.label)
     restart, running = outlook.changeover_seconds, fleet.instances if fleet is not None else ()
@@ -299,12 +300,18 @@ def _pointer(reader: CloudReader, job: Job, checkpoint_id: str | None, now: date
         wanted = astray(Sight(now=now, fleet=reader.fleet(job.fleet), store=store, chosen=chosen, damaged=damaged))
     if not wanted or chosen.manifest_sha256 is None:
         return None
+    return pointer_to(job, chosen)
+
+
+def pointer_to(job: Job, checkpoint: Checkpoint) -> RestoreCheckpoint:
+    """Make this checkpoint the one that the job resumes from."""
+    assert job.store is not None and checkpoint.manifest_sha256 is not None  # noqa: S101, PT018 - found in its store
     return RestoreCheckpoint(
         fleet=job.fleet,
         job_id=job.store[1],
         bucket=job.store[0],
-        checkpoint_id=chosen.checkpoint_id,
-        manifest_sha256=chosen.manifest_sha256,
+        checkpoint_id=checkpoint.checkpoint_id,
+        manifest_sha256=checkpoint.manifest_sha256,
     )
 
 
@@ -317,15 +324,3 @@ def on_demand_usd(reader: CloudReader, clock: Clock, job: Job, seconds: float) -
         return None
     rate = read_account_prices(reader, clock, (fleet,)).book.on_demand(first)
     return None if rate is None else rate * max(1, len(fleet.instances)) * Decimal(repr(seconds / 3_600))
-
-
-def hours(seconds: float) -> str:
-    """1 h 30 min, 12 min, 45 s"""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    days, rest = divmod(minutes, 1_440)
-    front = f"{days} d " if days else ""
-    return f"{front}{rest // 60} h" + (f" {rest % 60} min" if rest % 60 and not days else "")

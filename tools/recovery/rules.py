@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from tools.records import Job, JobProgress, Money, Record, UtcTime
+from tools.records import Job, JobProgress, Money, Record, Recovery, UtcTime
 from tools.recovery.deadline.problem import ASSUMED_CHANGEOVER_SECONDS, idle_is_safe
 from tools.recovery.guide import ReplacementStrategy, determine_replacement_strategy
 from tools.recovery.lost_work import Option, cheapest_useful_hour
@@ -48,6 +48,11 @@ class Choice(Record):
     why: str
     guide: ReplacementStrategy
     """tools/recovery/guide.py, by the same facts"""
+
+
+def measured_changeover_seconds(recoveries: Sequence[Recovery]) -> float | None:
+    """Notice → restored of the first that came so far, newest first; None = none did."""
+    return next((t for r in recoveries if (t := r.timeline.restored_seconds) is not None), None)
 
 
 def job_outlook(

@@ -6,9 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
-from tools.errors import DataError
+from tools.artefact_file import read_artefact_file
 from tools.records import Name, Record
 from tools.risk.forecast_features import FEATURES
 from tools.risk.forecast_pressure import AGE_TERMS
@@ -122,28 +122,8 @@ def read_artefact(path: Path | None = None) -> Artefact:
 
     Raises  DataError: not there, too large, not JSON, or not an artefact: names the file and the field
     """
-    name, text = _text(path)
-    try:
-        return Artefact.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{name}: {field}: {first['msg']}", hint=_HINT) from None
-
-
-def _text(path: Path | None) -> tuple[str, str]:
     source = path if path is not None else resources.files("tools.risk") / "artefacts" / SHIPPED
-    try:
-        with source.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{source}: {error.strerror or error}", hint=_HINT) from None
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{source}: more than {MAX_BYTES:,} bytes", hint=_HINT)
-    try:
-        return str(source), content.decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{source}: not UTF-8 text: {error}", hint=_HINT) from None
+    return read_artefact_file(Artefact, source, max_bytes=MAX_BYTES, hint=_HINT)
 
 
 def artefact_text(artefact: Artefact) -> str:

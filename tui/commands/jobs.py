@@ -152,7 +152,7 @@ def _deadline(text: str | None, now: "datetime") -> "datetime | None":
 
     from policies.units import duration_seconds
     from tools.errors import UsageError
-    from tools.jobs.report import hours
+    from tools.figures import length
 
     if text is None:
         return None
@@ -169,7 +169,7 @@ def _deadline(text: str | None, now: "datetime") -> "datetime | None":
     except (ValueError, OverflowError):
         raise UsageError(f"--deadline {text[:40]!r}: not a time", hint=hint) from None
     if at <= now:
-        ago = hours((now - at).total_seconds())
+        ago = length((now - at).total_seconds())
         raise UsageError(f"--deadline {text[:40]}: it is past, by {ago}; now it is {now:%Y-%m-%dT%H:%MZ}", hint=hint)
     return at
 
@@ -177,7 +177,8 @@ def _deadline(text: str | None, now: "datetime") -> "datetime | None":
 def _check_fits(house: "House", job: "Job", progress: "JobProgress") -> None:
     """Raises UsageError: even on-demand from now on would be late; by how much, and at what cost."""
     from tools.errors import UsageError
-    from tools.jobs.report import hours, on_demand_usd
+    from tools.figures import length
+    from tools.jobs.report import on_demand_usd
     from tools.recovery.rules import job_outlook
 
     if job.deadline is None or job.work_seconds is None:
@@ -189,8 +190,8 @@ def _check_fits(house: "House", job: "Job", progress: "JobProgress") -> None:
     usd = on_demand_usd(house.desk.reader, house.clock, job, until - outlook.slack_seconds)
     cost = f"${usd:,.2f}" if usd is not None else "an unknown price"
     raise UsageError(
-        f"{job.job_id}: {hours(outlook.work_left_seconds)} of work left, {hours(until)} "
-        f"until the deadline: on-demand from now on is {hours(-outlook.slack_seconds)} late, for {cost}",
+        f"{job.job_id}: {length(outlook.work_left_seconds)} of work left, {length(until)} "
+        f"until the deadline: on-demand from now on is {length(-outlook.slack_seconds)} late, for {cost}",
         hint="tell a later --deadline, or less --work; without --deadline it is looked after all the same",
     )
 

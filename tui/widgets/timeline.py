@@ -5,7 +5,7 @@ from datetime import datetime
 
 from textual.content import Content
 
-from tools.jobs.report import hours
+from tools.figures import length
 from tools.records import Recovery, RecoveryStep, RecoveryStepName
 from tui.safe_text import fit, hung, plain, safe_text
 from tui.widgets.glyphs import Glyphs
@@ -59,7 +59,7 @@ def status_words(recovery: Recovery) -> tuple[str, str]:
 
 def _head(r: Recovery, now: datetime, glyphs: Glyphs, room: int) -> Content:
     word, ink = status_words(r)
-    since = f"{hours(max(0.0, (now - r.notice_at).total_seconds()))} since the notice"
+    since = f"{length(max(0.0, (now - r.notice_at).total_seconds()))} since the notice"
     ended = f"ended {r.ended_at:%H:%M:%SZ}" if r.ended_at is not None else since
     tries = f"{glyphs.dot} attempt {r.attempt} of {r.job.restart_limit} " if r.attempt > 1 else ""
     told = f"  {safe_text(r.instance_id, limit=30)} {tries}{glyphs.dot} {ended}"
@@ -116,7 +116,7 @@ def _told(r: Recovery, glyphs: Glyphs) -> Iterator[Content]:
 
 
 def _lost(r: Recovery) -> Content:
-    lost = "unknown" if r.lost_work_seconds is None else hours(r.lost_work_seconds)
+    lost = length(r.lost_work_seconds)
     step = f", resumes from step {r.restored_step:,}" if r.restored_step is not None else ""
     return plain(f"work lost: {lost}{step}", "$muted")
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tools.figures import length
 from tools.recovery.deadline.advice_records import Because, DeadlineAdvice
 
 _REASONS: dict[Because, str] = {
@@ -70,17 +71,3 @@ def _past(advice: DeadlineAdvice) -> str:
 
 def _moment(at: datetime | None) -> str:
     return "an unknown time" if at is None else f"{at:%Y-%m-%d %H:%MZ}"
-
-
-def length(seconds: float | None) -> str:
-    """2 d 4 h, 1 h 30 min, 12 min, 45 s"""
-    if seconds is None:
-        return "unknown"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    days, rest = divmod(minutes, 1_440)
-    front = f"{days} d " if days else ""
-    return f"{front}{rest // 60} h" + (f" {rest % 60} min" if rest % 60 and not days else "")

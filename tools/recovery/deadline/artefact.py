@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
-from tools.errors import DataError
+from tools.artefact_file import read_artefact_file
 from tools.records import Name, Record, digest_of
 from tools.recovery.deadline.chain import Classes
 
@@ -86,16 +86,4 @@ def read_artefact(path: Path | None = None) -> Artefact:
     Raises  DataError: not there, too large, not JSON, or not whole: names the file and the field
     """
     source = path if path is not None else resources.files("tools.recovery.deadline") / "artefacts" / SHIPPED
-    try:
-        with source.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{source}: {error.strerror or error}", hint=_HINT) from None
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{source}: more than {MAX_BYTES:,} bytes", hint=_HINT)
-    try:
-        return Artefact.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{source}: {field}: {first['msg']}", hint=_HINT) from None
+    return read_artefact_file(Artefact, source, max_bytes=MAX_BYTES, hint=_HINT)

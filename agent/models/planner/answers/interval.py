@@ -1,6 +1,5 @@
 """How often to save: Young's interval for the numbers given, beside what the fleet's store says."""
 
-import math
 import re
 
 from agent.models.planner.answers.common import trouble
@@ -8,6 +7,7 @@ from agent.models.planner.answers.recovery import stored
 from agent.models.planner.figures import named, percent, plain, span, told
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
+from tools.recovery.guard.waste import young_seconds
 
 
 def interval(walk: Walk) -> list[str]:
@@ -62,7 +62,7 @@ def _table(walk: Walk, save: float, every: float | None, betweens: list[float]) 
         "|---:|---:|---:|" + ("---:|" if every else ""),
     ]
     for between in betweens:
-        best = math.sqrt(2 * save * between)
+        best = young_seconds(save, between)
         minutes = f"{plain(round(best / 60, 1), walk.lang)} {walk.say('min', '분')}"
         row = f"| {span(between, walk.lang)} | {minutes} | {percent(_waste(save, best, between), walk.lang)} |"
         lines.append(row + (f" {percent(_waste(save, every, between), walk.lang)} |" if every else ""))
@@ -91,7 +91,7 @@ def _verdict(walk: Walk, save: float, every: float, between: float | None) -> st
                 "자주 저장하세요."
             ),
         )
-    best = math.sqrt(2 * save * between)
+    best = young_seconds(save, between)
     if abs(best - every) <= 0.25 * best:
         return walk.say("The interval fits.", "지금 간격이 적절합니다.")
     often = (
