@@ -34,6 +34,7 @@ from tools.records import (
     digest_of,
 )
 from tools.recovery.jobs import Resumed, StoreSight, implicit_job, newest_verified, read_report, read_store
+from tools.recovery.rules import JobOutlook
 
 BY = "agent:recovery"
 LOOK = timedelta(seconds=5)
@@ -210,7 +211,10 @@ class Recoveries:
     ) -> Fallback | None:
         if not overdue(r, now):
             return None
-        return self._overdue.stage(r, fleet, outlook_of(r, store, now), lost_pool(r, fleet, asked), now)
+        return self._overdue.stage(r, fleet, self._outlook(r, store, now), lost_pool(r, fleet, asked), now)
+
+    def _outlook(self, r: Recovery, store: StoreSight | None, now: datetime) -> JobOutlook:
+        return outlook_of(r, store, self.actuation.journal.jobs.recoveries_of(r.job.job_id), now)
 
     def _awaits_restore(self, r: Recovery, store: StoreSight, now: datetime) -> bool:
         """Its save is settled, or will be by this look: before that nothing need be verified."""
@@ -283,7 +287,7 @@ class Recoveries:
         if not want:
             return
         seen = sights[want[0].recovery_id]
-        outlook = outlook_of(want[0], seen.store, now)
+        outlook = self._outlook(want[0], seen.store, now)
         found = self._overdue.on_demand(seen.fleet, outlook, now)
         if found is not None:
             by = BY if outlook.spot_is_safe is False else SUGGESTED

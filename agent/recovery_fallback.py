@@ -19,7 +19,7 @@ from tools.jobs.fallbacks import Fallback, fallback_chain, in_force
 from tools.jobs.sight import Asked
 from tools.records import CapacityPool, ChangeFleet, Fleet, FleetSample, PoolSignal, Recovery
 from tools.recovery.jobs import StoreSight, progress_of
-from tools.recovery.rules import JobOutlook, job_outlook
+from tools.recovery.rules import JobOutlook, job_outlook, measured_changeover_seconds
 
 OVERDUE = timedelta(seconds=60)
 """a launch takes about half of it"""
@@ -91,9 +91,10 @@ class Overdue:
         return self._told
 
 
-def outlook_of(r: Recovery, store: StoreSight | None, now: datetime) -> JobOutlook:
+def outlook_of(r: Recovery, store: StoreSight | None, past: Sequence[Recovery], now: datetime) -> JobOutlook:
+    """past  recoveries of the same job: what a changeover took before stands where the job does not say"""
     progress = progress_of(r.job, store.checkpoints if store is not None else (), now=now)
-    return job_outlook(r.job, progress, now=now)
+    return job_outlook(r.job, progress, measured_changeover_seconds=measured_changeover_seconds(past), now=now)
 
 
 def overdue(r: Recovery, now: datetime) -> bool:
