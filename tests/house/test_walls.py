@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,17 +71,21 @@ def test_each_floor_is_ours_and_not_a_package_of_the_same_name(floor):
     assert Path(importlib.import_module(floor).__file__).parent == ROOT / floor
 
 
-def calls_of(tree: ast.AST, name: str) -> list[int]:
-    return [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == name
-    ]
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def called_in(path: Path) -> frozenset[str]:
+    """Last names of what it calls."""
+    called = (ast.unparse(node.func) for node in nodes_of(path) if isinstance(node, ast.Call))
+    return frozenset(name.split(".")[-1] for name in called)
 
 
 @pytest.mark.accepts("P-15", "DC-02")
 def test_only_authorize_makes_permits():
-    makers = {str(p.relative_to(ROOT)) for p in SOURCES if calls_of(ast.parse(p.read_text()), "Permit")}
+    makers = {str(p.relative_to(ROOT)) for p in SOURCES if "Permit" in called_in(p)}
     assert makers == {"policies/authorize.py"}
 
 
@@ -89,10 +94,7 @@ WRITES = tuple(name for name in vars(CloudWriter) if not name.startswith("_") an
 
 def test_writes_are_called_only_where_an_effect_is_carried_out():
     callers = {
-        str(p.relative_to(ROOT))
-        for p in SOURCES
-        for verb in WRITES
-        if calls_of(ast.parse(p.read_text()), verb) and "simulation" not in p.parts
+        str(p.relative_to(ROOT)) for p in SOURCES if not called_in(p).isdisjoint(WRITES) and "simulation" not in p.parts
     }
     assert callers <= {
         *(str(p.relative_to(ROOT)) for p in (ROOT / "tools/fleets/effects").glob("*.py")),
@@ -129,5 +131,5 @@ def is_blind(node: ast.AST) -> bool:
 
 
 def test_blind_excepts_stand_at_the_edges_only():
-    blind = {str(p.relative_to(ROOT)) for p in SOURCES for node in ast.walk(ast.parse(p.read_text())) if is_blind(node)}
+    blind = {str(p.relative_to(ROOT)) for p in SOURCES for node in nodes_of(p) if is_blind(node)}
     assert blind <= BLIND_EXCEPTS
