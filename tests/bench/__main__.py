@@ -9,7 +9,21 @@ import json
 import sys
 from pathlib import Path
 
-PARTS = ("start", "decisions", "verify", "prices", "forecast", "fleets", "jobs", "zones", "intervals", "guard", "storm")
+PARTS = (
+    "start",
+    "decisions",
+    "verify",
+    "prices",
+    "forecast",
+    "fleets",
+    "jobs",
+    "zones",
+    "intervals",
+    "guard",
+    "storm",
+    "serving",
+)
+"""`ray` takes a quarter of an hour and is run by its name"""
 COLUMNS = ("what", "ours", "unit", "p50_us", "p99_us", "baseline", "ratio", "goal")
 
 

@@ -21,16 +21,28 @@ class Watch:
     """which     auto, aws, gcp, azure or none
     found        called once, with what was found: (provider, instance id or None)
     new          called with every notice that was not there before
+    gone         called with the key of a notice that is there no longer; should it come again, it is new
     """
 
-    def __init__(self, which: str, poll_seconds: float, report: Report, *, new: Callable[[Seen], None]) -> None:
-        self._which, self._poll, self._report, self._new = which, poll_seconds, report, new
+    def __init__(
+        self,
+        which: str,
+        poll_seconds: float,
+        report: Report,
+        *,
+        new: Callable[[Seen], None],
+        gone: Callable[[str], None] | None = None,
+    ) -> None:
+        self._which, self._poll, self._report, self._new, self._gone = which, poll_seconds, report, new, gone
         self._stop = threading.Event()
         self._keys: set[str] = set()
         self._silences = 0
         self._remark = ""
         self.provider: Provider | None = None
         self.instance_id: str | None = None
+        self.stands: Seen | None = None
+        """an end that was told before we came"""
+        self._end: Seen | None = None
         self.known = threading.Event()
         """set once it is known where we are, or that nobody answers"""
         self._thread = threading.Thread(target=self._live, name="spotwarden-watch", daemon=True)
@@ -62,13 +74,14 @@ class Watch:
             self.instance_id = provider.instance_id()
         except Silent as silence:
             self._silent(silence)
+        self._look(provider)  # a notice that stands already is known before anything is started
+        self.stands = self._end
         self.known.set()
         pause = min(self._poll, GCP_SECONDS) if provider.name == "gcp" else self._poll
         self._report.know(provider=provider.name)
         self._report.event("watching", provider=provider.name, poll_seconds=pause)
-        while not self._stop.is_set():
+        while not self._stop.wait(pause):
             self._look(provider)
-            self._stop.wait(pause)
 
     def _look(self, provider: Provider) -> None:
         try:
@@ -84,7 +97,13 @@ class Watch:
         for one in seen:
             if one.key not in self._keys:
                 self._keys.add(one.key)
+                self._end = one if one.kind == "interruption" else self._end
                 self._new(one)
+        there = {one.key for one in seen}
+        if self._gone is not None and "garbage" not in there:
+            for key in self._keys - there:
+                self._keys.discard(key)
+                self._gone(key)
 
     def _silent(self, silence: Silent) -> None:
         self._silences += 1
