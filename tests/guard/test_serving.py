@@ -125,6 +125,17 @@ def test_the_deadline_cuts_off_what_never_ends_and_the_server_ends_all_the_same(
         assert "1 requests are cut off" in err
 
 
+def test_a_thread_that_nothing_ends_is_not_waited_for(service):
+    with service(away_seconds=0, flush_seconds=1) as found, ThreadPoolExecutor(1) as others:
+        stuck = others.submit(found.get, "/stuck")
+        found.until("stuck begun".__eq__)
+        found.notice("interruption", seconds=2)
+        assert stuck.result()[0] == 503
+        code, said, err = found.end()
+        assert (code, said[0]) == (1, "flushed")
+        assert "the process ends here" in err
+
+
 def test_a_rebalance_recommendation_changes_nothing(service):
     with service(away_seconds=0) as found:
         found.notice("rebalance")

@@ -7,6 +7,7 @@ import asyncio
 import json
 import signal
 import sys
+import threading
 from typing import Any
 
 from tools.recovery.guard.serving import Draining
@@ -33,6 +34,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] == "/slow":
         tell("slow begun")
         await released.wait()
+    if scope["path"] == "/stuck":
+        tell("stuck begun")
+        await asyncio.to_thread(threading.Event().wait)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 

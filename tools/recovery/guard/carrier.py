@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .carry import claim, highest, local_ids, restore, retire, stored_id, upload, wanted
+from .carry import MAX_SMALL_BYTES, claim, highest, local_ids, restore, retire, stored_id, upload, wanted
 from .manifest import Manifest, Whole, generation_of, read_manifest, verified
+from .markers import Asked, asked_in
 from .owners import OWNERS, owner_name, owner_text
 from .owners import claim as claim_here
 from .owners import highest as highest_here
@@ -48,10 +49,11 @@ class Carrier:
     instance_id: str
     keep: int
     poll_seconds: float
-    new_request: Callable[[str], None]
+    new_request: Callable[[str, Asked | None], None]
     generation: int = 0
     restored: Whole | None = None
     refused: str = ""  # what the store said last; "" = nothing against us
+    still: bool = False  # something is frozen: what would be written may be on it
     _refused_for_good: bool = False  # not silence: asking again is no use
     _handed_in: int = -1  # changes of the report that are in it
     _owned: bool = False  # our number stands among the store's owners
@@ -182,7 +184,7 @@ class Carrier:
     def _live(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
             with self._lock:
-                if not self._stop.is_set():
+                if not self._stop.is_set() and not self.still:
                     self._round()
 
     def _round(self) -> None:
@@ -191,14 +193,14 @@ class Carrier:
         now = time.monotonic()
         if self.store is not None and now >= self._next.get("upload", 0.0):
             self._upload_newest(Budget(UPLOAD_SECONDS))
-        if self.store is not None and self._end is None and now >= self._next.get("requests", 0.0):
-            self._next["requests"] = now + self.poll_seconds
-            self._look_for_requests(self.store)
         if now >= self._next.get("report", 0.0):
             self._next["report"] = now + REPORT_SECONDS
             if self.report.changes != self._handed_in or now >= self._next.get("sign of life", 0.0):
                 self._next["sign of life"] = now + SIGN_OF_LIFE_SECONDS
                 self.hand_in()
+        if self.store is not None and self._end is None and now >= self._next.get("requests", 0.0):
+            self._next["requests"] = now + self.poll_seconds
+            self._look_for_requests(self.store)
         self._tell_pace()
 
     def hurry(self, seconds: float) -> None:
@@ -305,14 +307,19 @@ class Carrier:
     def _look_for_requests(self, store: Store) -> None:
         try:
             self._minor = Budget(max(self.poll_seconds, REQUEST_SECONDS))
-            names = wanted(store, self.instance_id, budget=self._minor)
+            for marker in wanted(store, self.instance_id, budget=self._minor):
+                if marker.name not in self._requests:
+                    content = store.read(marker.name, limit_bytes=MAX_SMALL_BYTES, budget=self._minor)
+                    self._requests.add(marker.name)
+                    asked = asked_in(marker.name, content, age_seconds=self._now_there(store) - marker.changed_at)
+                    self.new_request(marker.name, asked)
         except StoreRefused as problem:
             self._refused(problem, "asked again later")
-            return
-        for name in names:
-            if name not in self._requests:
-                self._requests.add(name)
-                self.new_request(name)
+
+    def _now_there(self, store: Store) -> float:
+        """By the store's own clock, as far as our last report tells it. Raises StoreRefused."""
+        ours = store.list(f"reports/{self.instance_id}.json", budget=self._minor)
+        return max((s.changed_at for s in ours), default=0.0)
 
     def _tell_pace(self) -> None:
         try:

@@ -214,10 +214,9 @@ def retire(store: Store, keep: int, generation: int, *, budget: Budget) -> int:
     return removed
 
 
-def wanted(store: Store, instance_id: str, *, budget: Budget) -> list[str]:
-    """Names of «save now» markers for this instance. Raises StoreRefused."""
-    found = store.list("requests/", budget=budget)
-    return [s.name for s in found if s.name.endswith(f"-{instance_id}.json")]
+def wanted(store: Store, instance_id: str, *, budget: Budget) -> list[Stored]:
+    """«Save now» markers for this instance. Raises StoreRefused."""
+    return [s for s in store.list("requests/", budget=budget) if s.name.endswith(f"-{instance_id}.json")]
 
 
 def local_ids(folder: Path) -> list[str]:

@@ -43,6 +43,10 @@ class Seen:
     looked_at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
+    def aside(self) -> str:
+        return f" ({self.remark})" if self.remark else ""
+
+    @property
     def left_now_seconds(self) -> float | None:
         """A checkpoint may be fetched between the look and the answer to it."""
         if self.left_seconds is None:

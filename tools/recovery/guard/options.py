@@ -46,6 +46,7 @@ class Options:
     grace_seconds: float | None
     notice_file: Path | None
     checkpoint_command: str | None
+    freeze_commands: tuple[str, str] | None
     on_rebalance: str
     checkpoints: Path | None
     store: str | None
@@ -107,6 +108,9 @@ def parser() -> argparse.ArgumentParser:
         help="told to the command; auto (default): from the measured cost of saving and the rate of interruptions",
     )
     add("--mtbf", metavar="HOURS", type=_seconds, help="mean hours between interruptions, if you know (for auto)")
+    add = made.add_argument_group("snapshots (a marker in the store asks)").add_argument
+    add("--freeze-command", metavar="CMD", help="holds writes still, such as 'fsfreeze -f /data'; after the checkpoint")
+    add("--thaw-command", metavar="CMD", help="always run after it, at most 120 s later, whatever happens to guard")
     add = made.add_argument_group("notices").add_argument
     add("--signal", choices=tuple(SIGNALS), default="TERM", help="sent at an interruption (default TERM)")
     add(
@@ -139,6 +143,7 @@ def parsed(arguments: list[str]) -> Options:
     if given.store and given.job:
         raise BadRequest("--job beside --store: the store's own name is the job's", hint="leave --job out")
     number = SIGNALS[given.signal]
+    freeze_commands = _freeze_commands(given)
     return Options(
         command=tuple(command),
         provider=given.provider,
@@ -147,6 +152,7 @@ def parsed(arguments: list[str]) -> Options:
         grace_seconds=given.grace,
         notice_file=given.notice_file and given.notice_file.absolute(),
         checkpoint_command=given.checkpoint_command,
+        freeze_commands=freeze_commands,
         on_rebalance=given.on_rebalance,
         checkpoints=given.checkpoints and given.checkpoints.absolute(),
         store=given.store,
@@ -159,6 +165,20 @@ def parsed(arguments: list[str]) -> Options:
         report=given.report and given.report.absolute(),
         log=given.log_json and given.log_json.absolute(),
     )
+
+
+def _freeze_commands(given: argparse.Namespace) -> tuple[str, str] | None:
+    """Raises  BadRequest"""
+    if not given.freeze_command and not given.thaw_command:
+        return None
+    if not given.freeze_command or not given.thaw_command:
+        raise BadRequest(
+            "one of --freeze-command and --thaw-command without the other",
+            hint="such as --freeze-command 'fsfreeze -f /data' --thaw-command 'fsfreeze -u /data'",
+        )
+    if not given.store:
+        raise BadRequest("--freeze-command without --store: nobody could ask for it", hint="add --store PLACE")
+    return given.freeze_command, given.thaw_command
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:

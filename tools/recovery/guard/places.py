@@ -1,4 +1,4 @@
-"""A place that the command line names."""
+"""Where things are: the store that the command line names, and this code itself."""
 
 from __future__ import annotations
 
@@ -17,9 +17,23 @@ def open_store(place: str, *, endpoint_url: str | None = None) -> Store:
 
     Raises  BadRequest: it names no place, or boto3 is missing
     """
+    found = in_s3(place)
+    return Folder(Path(place)) if found is None else S3(*found, endpoint_url=endpoint_url)
+
+
+def in_s3(place: str) -> tuple[str, str] | None:
+    """(bucket, job); None: a directory. Raises BadRequest: it names no place."""
     if "://" not in place:
-        return Folder(Path(place))
+        return None
     found = _S3.fullmatch(place.rstrip("/"))
     if found is None or any(part in ("", ".", "..") for part in found[2].split("/")):
         raise BadRequest(f"--store {place}: names no place", hint="say s3://BUCKET/JOB or a directory")
-    return S3(found[1], found[2], endpoint_url=endpoint_url)
+    return found[1], found[2]
+
+
+def library_path() -> str:
+    """For a PYTHONPATH, so that `spotwarden_guard` is this: the one file, or a folder with that name."""
+    here = Path(__file__).parent
+    if here.is_dir():
+        return str(here / "on_path")
+    return str(here.parent.absolute())  # spotwarden_guard.pyz/spotwarden_guard

@@ -13,7 +13,10 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 def build_pyz(target: Path) -> Path:
     """Written beside and renamed; its folder is made."""
-    sources = sorted(p for p in Path(__file__).parent.glob("*.py") if p.name != Path(__file__).name)
+    here = Path(__file__).parent
+    sources = sorted(
+        p.relative_to(here) for p in here.rglob("*.py") if p != Path(__file__) and "on_path" not in p.parts
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")
     with beside.open("wb") as file:
@@ -21,7 +24,7 @@ def build_pyz(target: Path) -> Path:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             _add(archive, "__main__.py", MAIN)
             for source in sources:
-                _add(archive, f"spotwarden_guard/{source.name}", source.read_bytes())
+                _add(archive, f"spotwarden_guard/{source.as_posix()}", (here / source).read_bytes())
     beside.chmod(0o755)
     beside.replace(target)
     return target

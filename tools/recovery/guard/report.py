@@ -37,6 +37,8 @@ class Report:
         self._first: list[dict[str, Any]] = []
         self._last: list[dict[str, Any]] = []
         self._troubled: set[Path] = set()
+        self._still = False
+        self._unwritten: list[dict[str, Any]] = []
         self.changes = 0
         self.facts: dict[str, Any] = {
             "schema": SCHEMA,
@@ -72,9 +74,20 @@ class Report:
             kept.append(row)
             del self._last[:-LAST_EVENTS]
             self.changes += 1
-            if self._log is not None:
+            if self._log is not None and self._still:
+                self._unwritten.append(row)
+            elif self._log is not None:
                 self._append(self._log, row)
         return elapsed
+
+    def hold_still(self, still: bool) -> None:
+        """True: no file is written until False; what was told meanwhile is written then."""
+        with self._lock:
+            self._still = still
+            rows, self._unwritten = ([], self._unwritten) if still else (self._unwritten, [])
+            for row in rows:
+                if self._log is not None:
+                    self._append(self._log, row)
 
     def know(self, **facts: Any) -> None:
         with self._lock:
@@ -92,7 +105,7 @@ class Report:
             return json.dumps({**self.facts, "events": self._first + self._last}, indent=1).encode()
 
     def write(self) -> None:
-        if self._path is not None:
+        if self._path is not None and not self._still:
             try:
                 write_whole(self._path, self.as_bytes())
             except OSError as error:

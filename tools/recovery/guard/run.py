@@ -19,12 +19,15 @@ from . import tree
 from .carrier import Carrier
 from .child import Child, listen
 from .files import write_whole
+from .freezes import Freezes
 from .hook import Hook
+from .lines import Lines
 from .manifest import as_text, now_text
+from .markers import Asked
 from .metadata import NOTICE_SECONDS, Seen
 from .options import Options, host_name
 from .pace import Pace
-from .places import open_store
+from .places import library_path, open_store
 from .report import Report, say
 from .stores import Budget
 from .told import (
@@ -42,6 +45,7 @@ from .told import (
 from .watch import Watch
 
 SAVED, NOT_SAVED = 75, 76
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 IDENTITY_SECONDS = 1.0
 """that the command waits for the cloud's answer, so that its checkpoints carry the instance's name"""
 UNKNOWN_GRACE_SECONDS = 110.0
@@ -61,9 +65,7 @@ class Run:
         self.job_id = self.store.job_id if self.store else options.job_id or folder_name
         self.place = Path(tempfile.mkdtemp(prefix="spotwarden-guard-"))
         self.notice_file = options.notice_file or self.place / "notice.json"
-        self.events_file = self.place / "events"
-        self.events_file.touch()
-        self._events_read = 0
+        self.events = Lines(self.place / "events")
         self.report = Report(self.job_id, host_name(), log=options.log, path=options.report)
         self.came: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self.watch = Watch(options.provider, options.poll_seconds, self.report, new=self._wake)
@@ -79,8 +81,10 @@ class Run:
         self.finished = False  # the job said done()
         self.progressed = False
         self.last = Budget(0.0)  # for what is done after the job's own end
+        self.asks: dict[str, Asked] = {}  # freezes, by the marker
         self.child: Child
         self.carrier: Carrier
+        self.freezes: Freezes
 
     # --- from start to end
     def play(self) -> int:
@@ -89,7 +93,8 @@ class Run:
             with contextlib.suppress(FileNotFoundError):
                 self.notice_file.unlink()  # of an earlier run: the job would believe it
             self._wake_pipe()
-            self._begin()
+            if not self._begin():
+                return NOT_SAVED
             while not self._over():
                 self._wait()
                 self._hear()
@@ -99,14 +104,16 @@ class Run:
             self.watch.stop()
             shutil.rmtree(self.place, ignore_errors=True)
 
-    def _begin(self) -> None:
-        """The command starts once it is known who we are, or that nobody says in time. No thread runs at the fork
-        but the one that asks the cloud, which holds no lock of ours."""
+    def _begin(self) -> bool:
+        """The command starts once it is known who we are, or that nobody says in time; False: it does not. No thread
+        runs at the fork but the one that asks the cloud, which holds no lock of ours."""
         self.watch.start()
         wait = 0.0 if self.options.provider == "none" else IDENTITY_SECONDS
         self.watch.known.wait(wait)
         instance_id = self.options.instance_id or self.watch.instance_id or host_name()
         self.report.know(instance_id=instance_id)
+        if self.watch.stands is not None:
+            return self._not_started(self.watch.stands)
         notice_seconds = NOTICE_SECONDS[self.watch.provider.name if self.watch.provider else "aws"]
         pace = Pace(
             fixed_seconds=self.options.checkpoint_seconds,
@@ -123,7 +130,7 @@ class Run:
             instance_id=instance_id,
             keep=self.options.keep,
             poll_seconds=self.options.poll_seconds,
-            new_request=lambda name: self._wake(Seen("request", None, name, None, name)),
+            new_request=self._requested,
         )
         self.carrier.begin()
         if self.carrier.restored is not None:
@@ -132,16 +139,37 @@ class Run:
             elapsed = self.report.event("fetched", checkpoint_id=found.checkpoint_id, step=found.step)
             self.report.know(restore_seconds=round(elapsed, 3))
         self.report.event("started", command=list(self.options.command))
+        environment = self._environment(instance_id)
+        self.freezes = Freezes(
+            self.options.freeze_commands,
+            self.store,
+            self.report,
+            library=library_path(),
+            environment=environment,
+            save=self._save_first,
+            hold_still=self._hold_still,
+        )
         number = self.options.signal_number
         at_our_death = signal.SIGTERM if number is None else number
-        self.child = Child(self.options.command, self._environment(instance_id), at_our_death=at_our_death)
+        self.child = Child(self.options.command, environment, at_our_death=at_our_death)
         listen(self._on_signal)
         self.carrier.start()
+        return True
+
+    def _not_started(self, seen: Seen) -> bool:
+        """Restarted here, the job would be taken from whoever goes on with it elsewhere, to be interrupted again."""
+        seconds = seen.left_now_seconds
+        left = "soon" if seconds is None else f"in {seconds:.0f} s"
+        say(f"this instance ends {left} ({seen.action}): nothing is started here; exit {NOT_SAVED}")
+        self.report.event("not-started", action=seen.action, seconds_left=seconds)
+        self.report.know(state="ended", exit_code=NOT_SAVED)
+        self.report.write()
+        return False
 
     def _environment(self, instance_id: str) -> dict[str, str]:
         told = {
             NOTICE_FILE: str(self.notice_file),
-            EVENTS: str(self.events_file),
+            EVENTS: str(self.events.path),
             JOB: self.job_id,
             INSTANCE_ID: instance_id,
             SECONDS: f"{self.carrier.pace.seconds:.3f}",
@@ -168,6 +196,7 @@ class Run:
 
     def _end(self) -> int:
         """Guard's exit code."""
+        self.freezes.close(LINGER_SECONDS, meanwhile=self.child.look)
         if self.interruption is not None:
             killed = tree.kill_all(self.child.pid)
             self.child.look()
@@ -209,14 +238,22 @@ class Run:
         signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
+    def _requested(self, marker: str, asked: Asked | None) -> None:
+        if asked is not None:
+            self.asks[marker] = asked
+        self._wake(Seen("request", None, marker, None, marker))
+
     def _wake(self, seen: Seen) -> None:
         """From another thread."""
+        if seen.kind == "interruption" and hasattr(self, "freezes"):
+            self.freezes.thaw("an interruption notice")  # here: what the main thread does first may need what is frozen
         self.came.put(seen)
         with contextlib.suppress(OSError):
             os.write(self._mouth, b"!")
 
     def _wait(self) -> None:
-        seconds = TICK_SECONDS if self.interruption is None and self.hook is None else HURRIED_TICK_SECONDS
+        calm = self.interruption is None and self.hook is None and not self.freezes.busy
+        seconds = TICK_SECONDS if calm else HURRIED_TICK_SECONDS
         if self.grace is not None:
             seconds = max(0.0, min(seconds, self.grace.left_seconds))
         ready, _, _ = select.select([self._ear], [], [], seconds)
@@ -227,21 +264,14 @@ class Run:
     def _on_signal(self, number: int) -> None:
         if self.child.exit_code is not None:
             self.last.cut(0)  # somebody does not want to wait for the last upload
+        if number in ENDING:
+            self.freezes.thaw(f"guard was sent {signal.Signals(number).name}")
         self.child.forward(number)
 
     def _hear(self) -> None:
-        """What the job told, line by line; a line that is being written is read next time."""
-        try:
-            with self.events_file.open("rb") as file:
-                file.seek(self._events_read)
-                text = file.read()
-        except OSError:
-            return
-        whole = text[: text.rfind(b"\n") + 1]
-        self._events_read += len(whole)
-        for line in whole.splitlines():
+        for line in self.events.new():
             with contextlib.suppress(ValueError, TypeError, KeyError):
-                self._told(json.loads(line))
+                self._told(line)
 
     def _told(self, line: dict[str, Any]) -> None:
         event, moment = line["event"], float(line["monotonic_seconds"])
@@ -270,23 +300,39 @@ class Run:
             self.carrier.prefer(self.before)
         if self.hook is not None and self.hook.look(self.child):
             self._hook_ended(self.hook)
-        hook_is_over = self.hook is None or (self.hook_time is not None and self.hook_time.left_seconds <= 0)
-        if self.interruption is not None and hook_is_over and not self.signalled:
+        self.freezes.step()
+        ready = self.hook is None and not self.freezes.hold  # what is frozen cannot be saved into
+        late = self.hook_time is not None and self.hook_time.left_seconds <= 0
+        if self.interruption is not None and (ready or late) and not self.signalled:
             self._signal()
 
     def _answer(self, seen: Seen) -> None:
         told = {k: v for k, v in vars(seen).items() if k in ("kind", "action", "remark", "source")}
         self.report.event("notice", seconds_left=seen.left_now_seconds, **told)
         if seen.kind == "rebalance" and self.options.on_rebalance == "ignore":
-            say(f"rebalance recommendation{_remark(seen)}: ignored, as asked")
+            say(f"rebalance recommendation{seen.aside}: ignored, as asked")
             return
         if seen.kind == "interruption":
             self._interrupted(seen)
         else:
-            say(f"{seen.kind}{_remark(seen)}: a checkpoint is asked for, the work goes on")
+            say(f"{seen.kind}{seen.aside}: a checkpoint is asked for, the work goes on")
+        asked = self.asks.pop(seen.key, None)
+        freezes = asked is not None and self.freezes.ask(asked, ending=self.interruption is not None)
         if self.interruption is None or seen is self.interruption:
             self._write_notice(seen)
-            self._start_hook()
+            if not freezes:  # else it starts the hook itself
+                self._start_hook()
+
+    def _save_first(self) -> bool | None:
+        """Before a freeze: was --checkpoint-command started? None: one that began before still runs."""
+        if self.hook is not None:
+            return None
+        self._start_hook()
+        return self.options.checkpoint_command is not None
+
+    def _hold_still(self, still: bool) -> None:
+        self.carrier.still = still
+        self.report.hold_still(still)
 
     def _interrupted(self, seen: Seen) -> None:
         told = seen.left_now_seconds
@@ -304,7 +350,7 @@ class Run:
         self.carrier.hurry(left)
         self.report.know(state="interrupted")
         self.carrier.report.write()
-        say(f"interruption ({seen.action}) in {left:.0f} s{_remark(seen)}: {grace:.0f} s to save")
+        say(f"interruption ({seen.action}) in {left:.0f} s{seen.aside}: {grace:.0f} s to save")
 
     def _write_notice(self, seen: Seen) -> None:
         self.number += 1
@@ -332,11 +378,13 @@ class Run:
             self.hook = Hook(self.options.checkpoint_command, self.carrier, self._environment(self.carrier.instance_id))
         except OSError as error:
             say(f"--checkpoint-command: cannot be run: {error.strerror}")
+            self.freezes.saved(f"cannot be run: {error.strerror}")
 
     def _hook_ended(self, hook: Hook) -> None:
         self.hook = None
         trouble = hook.seal(self.report)
         self.report.event("hook", seconds=round(hook.seconds, 3), exit_code=hook.exit_code, problem=trouble)
+        self.freezes.saved(trouble)
         if trouble:
             say(f"--checkpoint-command: {trouble}")
 
@@ -344,18 +392,6 @@ class Run:
         self.signalled = True
         if self.options.signal_number is None:
             return
-        spared = self.hook.pid if self.hook is not None else None
+        spared = {self.hook.pid if self.hook is not None else None, self.freezes.pid}
         told = tree.tell(self.child.pid, self.options.signal_number, spared=spared)
         self.report.event("signal", signal=signal.Signals(self.options.signal_number).name, pids=told)
-
-
-def _remark(seen: Seen) -> str:
-    return f" ({seen.remark})" if seen.remark else ""
-
-
-def library_path() -> str:
-    """For the command's PYTHONPATH, so that `spotwarden_guard` is this: the one file, or a folder with that name."""
-    here = Path(__file__).parent
-    if here.is_dir():
-        return str(here / "on_path")
-    return str(here.parent.absolute())  # spotwarden_guard.pyz/spotwarden_guard

@@ -14,17 +14,80 @@ import inspect
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any, Awaitable, Callable, MutableMapping
 
-from .told import LOOK_SECONDS, notice, time_left
+from .told import LOOK_SECONDS, done, notice, time_left
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+STUCK = 1
+"""exit code where the server did not end by the deadline"""
 _LAST_WORDS_SECONDS = 1.0
 """for requests that were cut to tell it"""
+_QUIET_SECONDS = 0.1
+SERVICE_RESTART = 1012
+"""a websocket's close code: connect again"""
+
+
+class _Request:
+    """One request or websocket under way, between the server and the application."""
+
+    def __init__(self, house: Draining, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        self._house, self._receive, self._send = house, receive, send
+        self._http = scope["type"] == "http"
+        self._one_more = self._http and str(scope.get("http_version", "")).startswith("1")
+        self._begun = self._ended = False
+        self.cut = False
+
+    async def tell(self, message: Message) -> None:
+        """To the client. What comes after the cut goes nowhere."""
+        if self.cut:
+            return
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._begun = True
+            if self._one_more and self._house.draining:
+                # so that whoever keeps a connection open asks the load balancer for another one
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        self._ended = self._ended or kind == "websocket.close"
+        await self._send(message)
+
+    async def hear(self) -> Message:
+        """From the client. A websocket that is silent when the load balancer has looked away is closed."""
+        if self._http or self._house.leaving is None:
+            return await self._receive()
+        heard = asyncio.ensure_future(self._receive())
+        leaving = asyncio.ensure_future(self._house.leaving.wait())
+        try:
+            await asyncio.wait([heard, leaving], return_when=asyncio.FIRST_COMPLETED)
+            if not heard.done():
+                await asyncio.wait([heard], timeout=_QUIET_SECONDS)
+            if heard.done():
+                return heard.result()
+        finally:
+            leaving.cancel()
+            if not heard.done():
+                heard.cancel()
+        await self._close()
+        return {"type": "websocket.disconnect", "code": SERVICE_RESTART}
+
+    async def cut_off(self) -> None:
+        """At the deadline."""
+        if self._http and not self._begun:
+            self._begun = True
+            await _answer(self._send, 503, b"the instance ends: try again\n")
+        elif not self._http:
+            await self._close()
+        self.cut = True
+
+    async def _close(self) -> None:
+        if not self._ended:
+            self._ended = True
+            await self._send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": "the instance ends"})
 
 
 class Draining:
@@ -53,14 +116,15 @@ class Draining:
         self._grace_seconds = grace_seconds
         self._flush_seconds = flush_seconds
         self._flush = flush
-        self._flushed = False
+        self._flushed = self._not_flushed = False
         self._asked = False
         self._handed_over = False
         self._trigger: asyncio.Event | None = None
         self._watch: asyncio.Task[None] | None = None
         self._before: Any = None
-        self._in_flight: set[asyncio.Task[Any]] = set()
-        self._cut: set[asyncio.Task[Any]] = set()
+        self._in_flight: dict[asyncio.Task[Any], _Request] = {}
+        self.leaving: asyncio.Event | None = None
+        """of this loop; set when the load balancer has looked away: websockets are asked to come again elsewhere"""
 
     @property
     def draining(self) -> bool:
@@ -92,30 +156,17 @@ class Draining:
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in one
-        started = False
-
-        async def tell(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                if self.draining and str(scope.get("http_version", "")).startswith("1"):
-                    # so that whoever keeps a connection open asks the load balancer for another one
-                    message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
-            await send(message)
-
-        self._in_flight.add(task)
+        request = _Request(self, scope, receive, send)
+        self._in_flight[task] = request
         try:
-            await self.app(scope, receive, tell)
+            await self.app(scope, request.hear, request.tell)
         except asyncio.CancelledError:
-            if task not in self._cut:
+            if not request.cut:
                 raise
             if hasattr(task, "uncancel"):  # Python 3.11: the cut was ours, and ends here
                 task.uncancel()
-            if scope["type"] == "http" and not started:
-                await _answer(send, 503, b"the instance ends: try again\n")
         finally:
-            self._in_flight.discard(task)
-            self._cut.discard(task)
+            del self._in_flight[task]
 
     # lifespan
 
@@ -133,11 +184,11 @@ class Draining:
                 await self._end()
             return message
 
-        async def tell(message: Message) -> None:
+        async def say(message: Message) -> None:
             told.append(message["type"])
             await send(message)
 
-        life = asyncio.ensure_future(self.app(scope, hear, tell))
+        life = asyncio.ensure_future(self.app(scope, hear, say))
         await asyncio.wait([life])
         if told:
             life.result()
@@ -155,7 +206,8 @@ class Draining:
         """Take SIGTERM, whose handler was the server's, and watch. Again is nothing."""
         if self._watch is not None:
             return
-        self._watch = asyncio.ensure_future(self._drain())
+        self.leaving = asyncio.Event()
+        self._watch = asyncio.ensure_future(self._drain(self.leaving))
         try:
             self._before = signal.signal(signal.SIGTERM, self._on_term)
         except ValueError:  # not the main thread: SIGTERM stays the server's, notices are seen
@@ -176,17 +228,22 @@ class Draining:
 
     # draining
 
-    async def _drain(self) -> None:
+    async def _drain(self, leaving: asyncio.Event) -> None:
         while not self.draining:  # noqa: ASYNC110 - the notice is a file
             await asyncio.sleep(LOOK_SECONDS)
         since = time.monotonic()
         _say(f"draining: {self.ready_path} answers 503, {len(self._in_flight)} requests in flight")
         while self._left(since) > 0:
-            if not self._in_flight and time.monotonic() - since >= self._away_seconds:
-                break
+            if time.monotonic() - since >= self._away_seconds:
+                leaving.set()
+                if not self._in_flight:
+                    break
             await asyncio.sleep(LOOK_SECONDS)
-        await self._cut_off()
+        cut = await self._cut_off()
         await self._flush_once(min(self._flush_seconds, self._left(since) + self._flush_seconds))
+        if not cut and not self._not_flushed:
+            done()  # guard need not look for a checkpoint: nothing is lost
+        self._end_by(self._left(since) + self._flush_seconds - _LAST_WORDS_SECONDS)
         self._hand_over()
 
     def _left(self, since: float) -> float:
@@ -195,15 +252,17 @@ class Draining:
         told = time_left()
         return (left if told is None else min(left, told)) - self._flush_seconds
 
-    async def _cut_off(self) -> None:
-        if not self._in_flight:
-            return
-        left = set(self._in_flight)
+    async def _cut_off(self) -> bool:
+        """False: there was nothing to cut off."""
+        left = dict(self._in_flight)
+        if not left:
+            return False
         _say(f"the deadline: {len(left)} requests are cut off")
-        self._cut |= left
-        for task in left:
+        for task, request in left.items():
+            await request.cut_off()
             task.cancel()
         await asyncio.wait(left, timeout=_LAST_WORDS_SECONDS)
+        return True
 
     async def _flush_once(self, seconds: float) -> None:
         if self._flush is None or self._flushed:
@@ -213,9 +272,21 @@ class Draining:
         await asyncio.wait([flush], timeout=max(seconds, 0.1))
         if not flush.done():
             flush.cancel()
+            self._not_flushed = True
             _say(f"flush did not end in {seconds:.0f} s")
         elif flush.exception() is not None:
+            self._not_flushed = True
             _say(f"flush failed: {_problem(flush)}")
+
+    def _end_by(self, seconds: float) -> None:
+        """A function in a thread cannot be cut off, and the interpreter waits for it: the process ends without it."""
+
+        def end() -> None:
+            time.sleep(max(seconds, _LAST_WORDS_SECONDS))
+            _say("the server did not end, or a thread goes on: the process ends here")
+            os._exit(STUCK)
+
+        threading.Thread(target=end, daemon=True).start()
 
     def _hand_over(self) -> None:
         """Now SIGTERM goes to whom it would have gone in the first place: the server ends as it always does."""

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
@@ -79,16 +80,16 @@ def alive(child: int) -> list[int]:
     return [child]
 
 
-def tell(child: int, number: int, *, spared: int | None = None) -> list[int]:
+def tell(child: int, number: int, *, spared: Collection[int | None] = ()) -> list[int]:
     """Signal those who can answer: on each branch the first process that handles it. If none does, and for INT,
     the whole group, as a terminal would. Returns whom it was sent to.
 
-    spared  a branch that is none of the command's
+    spared  branches that are none of the command's
     """
     if LINUX and number != signal.SIGINT:
         tree = below(os.getpid())
         told: list[int] = []
-        waiting = [p for p in tree[os.getpid()] if p != spared]
+        waiting = [p for p in tree[os.getpid()] if p not in spared]
         while waiting:
             one = waiting.pop(0)
             if handles(one, number):
