@@ -3,6 +3,7 @@
     SEED=7 make torture                       the standard run, up to 40 minutes on two cores
     FULL=1 make torture                       every pair of kills
     make torture ARGS="--only change-fleet-asg"      the deeds whose names begin so
+    make torture ARGS="--parts queues"        workers of real queues only
     make torture ARGS="--cell single/change-fleet-asg/act/12/inside"    one cell, told in full
 
 Progress and the table go to stderr. The last line of stdout is one JSON object; a violation exits 1.

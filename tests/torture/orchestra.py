@@ -31,7 +31,7 @@ class Plan:
     """What was asked for."""
 
     parts: ClassVar[frozenset[str]] = frozenset(
-        {"laws", "singles", "faults", "drifts", "races", "checkpoints", "planted", "pairs"}
+        {"laws", "singles", "faults", "drifts", "races", "checkpoints", "queues", "planted", "pairs"}
     )
 
     seed: int = 7
@@ -172,6 +172,8 @@ class Orchestra:
         self.troubles: list[Result] = []
         self.boundaries: set[tuple[str, str]] = set()
         self.drifts: Counter[str] = Counter()
+        self.queues: dict[str, Any] = {}
+        """kind of worker → its figures, or None: its server is not installed"""
         self.planted: dict[str, str] = {}
         """name → the cell that found it, or nothing"""
         self.seconds: dict[str, float] = {}
@@ -252,6 +254,8 @@ class Orchestra:
         self._part(crew, "drifts", [f"drifts/{n}/{DRIFTS_A_BATCH}" for n in range(batches)])
         if "checkpoints" in self.plan.chosen and not self.plan.only:
             self._checkpoints()
+        if "queues" in self.plan.chosen and not self.plan.only:
+            self._queues()
         if "planted" in self.plan.chosen:
             self._plant(counted)
         each = 0 if self.plan.full else PAIRS_OF_ONE
@@ -332,6 +336,19 @@ class Orchestra:
         self.seconds["checkpoints"] = time.monotonic() - began
         self.say(f"checkpoints: done in {self.seconds['checkpoints']:.0f} s")
 
+    def _queues(self) -> None:
+        """Workers of real queues, killed; the guides' beside them have to lose, or the kills prove nothing."""
+        from tests.torture.queues import summed
+
+        self.say("queues: 1,000 kills over 10,000 items on each server")
+        command = [sys.executable, "-m", "tests.torture.queues", str(self.plan.seed)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        self.queues = json.loads(done.stdout or b"{}")
+        died = [("missed", f"the trials of queues died (exit {done.returncode})")]
+        self.take(_broken("queues", "") | {"violations": self.queues.pop("violations", died)} | summed(self.queues))
+        self.seconds["queues"] = self.queues.get("seconds", 0.0)
+        self.say(f"queues: done in {self.seconds['queues']:.0f} s")
+
     # planted bugs
 
     def _plant(self, counted: dict[str, Any]) -> None:
@@ -406,7 +423,7 @@ class Orchestra:
         self.say(f"{len(self.boundaries)} boundaries, {len(self.troubles)} troubles: {dict(self.violations)}")
 
     def _figures(self) -> dict[str, Any]:
-        """The contract's keys, in its order."""
+        """The contract's keys, in its order, then what else was played."""
         tallies = self.tallies.values()
         return {
             "boundaries": len(self.boundaries),
@@ -420,4 +437,5 @@ class Orchestra:
             "unresolved": self.violations["unresolved"],
             "planted": len(self.planted) or None,
             "planted_found": sum(map(bool, self.planted.values())) if self.planted else None,
+            "queues": self.queues or None,
         }
