@@ -194,6 +194,7 @@ class Actuation:
             preview,
             journal=self.journal,
             policy=policy,
+            by=by,
             actor=actor,
             principal_arn=self.reader.account().arn,
             halted=self.halted(),

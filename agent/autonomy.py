@@ -15,6 +15,7 @@ from agent.attempt import Attempt, attempt, carry_out
 from agent.deliveries import acknowledge, receive
 from agent.journal.records import Lease, SavedProposal
 from agent.journal.watches import WatchedChange
+from agent.keeping import KEEPING, Keeping
 from agent.lookout import Lookout
 from agent.notifying import Notifying
 from agent.recovery import BY as _RECOVERY
@@ -22,20 +23,21 @@ from agent.recovery import Recoveries
 from agent.reflex import Reflex, ReflexReport
 from agent.suggesting import BY as _BY
 from agent.suggesting import HeldFleet, Suggesting
-from tools.cloud import Archive, NoticeQueue
+from tools.cloud import NoticeQueue
+from tools.desk import Archive
 from tools.errors import CloudError, Halted, PolicyError, Throttled, Unreachable
 from tools.fleets.steady_rules import STANDARD_RULES, SteadyRules
 from tools.fleets.suggest import Suggestion
 from tools.monitor.monitor import Monitor
 from tools.monitor.settings import STANDARD, MonitorSettings
-from tools.records import Alert, Fleet, Outcome, QueuedNotice, Record, Recovery, UtcTime
+from tools.records import NOTHING_KEPT, Alert, Fleet, KeepingSettings, Outcome, QueuedNotice, Record, Recovery, UtcTime
 
 LEASE = "daemon"
 LEASE_SECONDS = 120
 RENEW_AFTER = 30
 """seconds: a daemon at work writes its lease twice a minute"""
 WITNESS_SECONDS = 60
-_OURS = (_BY, _AFTERCARE, _RECOVERY, "reflex")
+_OURS = (_BY, _AFTERCARE, _RECOVERY, KEEPING, "reflex")
 _NAP_SECONDS = 1
 _AFTER_TROUBLE_SECONDS = 5
 _PASSING = (CloudError, Throttled, Unreachable)
@@ -105,6 +107,8 @@ class Daemon:
     monitoring: MonitorSettings = STANDARD
     steady: SteadyRules = STANDARD_RULES
     notifying: Notifying | None = None
+    keeping: KeepingSettings = NOTHING_KEPT
+    volumes: Keeping = field(init=False)
     suggesting: Suggesting = field(init=False)
     lookout: Lookout | None = field(init=False, default=None)
     reflex: Reflex = field(init=False)
@@ -127,6 +131,7 @@ class Daemon:
         self.keeper = Keeper(self.actuation, self.holder)
         self.recoveries = Recoveries(self.actuation, self.holder)
         self.suggesting = Suggesting(self.actuation, self.archive, self.steady)
+        self.volumes = Keeping(self.actuation, self.keeping)
 
     def lead(self) -> Lease:
         """Take the lease, or keep it. Raises Halted: the kill switch is on, or another daemon leads."""
@@ -143,10 +148,9 @@ class Daemon:
         return self.lease
 
     def _acquire(self, now: datetime) -> Lease:
-        journal = self.actuation.journal
-        lease = journal.acquire_lease(LEASE, holder=self.holder, ttl_seconds=LEASE_SECONDS, now=now)
+        lease = self.actuation.journal.acquire_lease(LEASE, holder=self.holder, ttl_seconds=LEASE_SECONDS, now=now)
         if lease is None:
-            known = journal.lease(LEASE)
+            known = self.actuation.journal.lease(LEASE)
             raise Halted(
                 f"another daemon leads this journal: {known.holder if known else 'unknown'}",
                 hint=f"spotwarden run --status tells of it; its lease ends {LEASE_SECONDS} s after it dies",
@@ -180,7 +184,7 @@ class Daemon:
         recoveries = self.bring_back()
         fleets = self.actuation.reader.fleets()
         suggested, held = self._suggest_for(fleets)
-        steps += suggested
+        steps += [*suggested, *(_step(kept.tried, kept.fleet, kept) for kept in self.volumes.news())]
         if self.lookout is not None:
             self.lookout.begin(fleets) if aside else self.lookout.look(fleets)
         result = Round(
@@ -230,11 +234,9 @@ class Daemon:
         return steps, tuple(held)
 
     def _withdraw(self, past: Sequence[SavedProposal], *, reason: str, but: str | None) -> None:
-        kept = {s.proposal_id for r in self.actuation.journal.jobs.open() for s in r.steps} | {
-            but
-        }  # a job waits for it
+        waited_for = {s.proposal_id for r in self.actuation.journal.jobs.open() for s in r.steps}
         for older in past:
-            if older.status == "pending" and older.proposal.proposal_id not in kept:
+            if older.status == "pending" and older.proposal.proposal_id not in {but, *waited_for}:
                 self.actuation.journal.refuse(older.proposal.proposal_id, reason=reason, actor=_BY)
 
     def _suggest(self, suggestion: Suggestion, fleet: Fleet, past: Sequence[SavedProposal]) -> RoundStep:
@@ -265,9 +267,8 @@ class Daemon:
         if now >= until:
             return None
         told = f"{newest.status} before: not proposed again until {until:%Y-%m-%d %H:%M} UTC"
-        return Attempt(
-            verdict="deny", reasons=(told, *newest.decision.reasons), proposal_id=newest.proposal.proposal_id
-        )
+        reasons = (told, *newest.decision.reasons)
+        return Attempt(verdict="deny", reasons=reasons, proposal_id=newest.proposal.proposal_id)
 
     # notices
 
@@ -364,6 +365,7 @@ class Daemon:
         """Verify what was changed. Raises Halted, JournalError, AuditBroken."""
         self.lead()
         self._watches += self.keeper.look(most=most)
+        self.volumes.look()
 
     def bring_back(self, *, busy: bool = False) -> tuple[Recovery, ...]:
         """Interrupted jobs a step further, where a look is due; busy: notices come, which go first.
@@ -385,9 +387,8 @@ class Daemon:
 
     def _tell(self, error: CloudError) -> Trouble:
         """In the journal once, however often the same comes in a row."""
-        trouble = Trouble(
-            at=self.actuation.clock.now(), kind=type(error).__name__, message=error.message, hint=error.hint
-        )
+        now, kind = self.actuation.clock.now(), type(error).__name__
+        trouble = Trouble(at=now, kind=kind, message=error.message, hint=error.hint)
         if error.message != self._trouble:
             self._trouble = error.message
             self.actuation.journal.append("trouble", trouble, actor=self.holder)
@@ -395,5 +396,5 @@ class Daemon:
 
 
 def _step(tried: Attempt, fleet: str, what: Any) -> RoundStep:
-    """what  a Suggestion or a Proposal: both have an action and a rationale"""
+    """what  a Suggestion, a Proposal or a Kept: each has an action and a rationale"""
     return RoundStep(**dict(tried), fleet=fleet, action=", ".join(what.action.types), rationale=what.rationale)

@@ -9,14 +9,17 @@ from agent.journal.journal import Journal
 from policies.document import Policy
 from policies.records import RESOURCES, Facts, TrackRecord
 from tools.fleets.effects.operate_states import capacity_after, moves_capacity, needing
+from tools.fleets.effects.storage import Stored
 from tools.fleets.launches import desired_after, mix_after, target
 from tools.fleets.verification import verification_of
 from tools.records import (
+    INTENT_TAG,
     Action,
+    AttachVolume,
     ChangeFleet,
     CreateFleet,
-    CreateSnapshots,
     DeleteFleet,
+    DeleteSnapshot,
     Fleet,
     Instance,
     OperateInstances,
@@ -30,6 +33,8 @@ from tools.records import (
 from tools.recovery.drill import newest_drill
 
 Actor = Literal["person", "agent", "reflex"]
+KEEPING = "agent:keeping"
+"""who takes snapshots by schedule, and lets them go"""
 
 
 def gather(
@@ -39,6 +44,7 @@ def gather(
     *,
     journal: Journal,
     policy: Policy,
+    by: str,
     actor: Actor,
     principal_arn: str | None,
     halted: bool,
@@ -71,6 +77,8 @@ def gather(
         net_saving_usd_per_day=None if added is None else -added,
         net_saving_basis="effective",
         net_saving_after=("commitment_waste",),  # the effective basis counts unused commitment
+        volume_tags=_volume_tags(action, fleet),
+        superseded=_superseded(action, fleet, journal, by),
         principal_arn=principal_arn,
         verification=verification_of(action),
         risk_before=preview.risk_before,
@@ -124,12 +132,31 @@ def out_of_service(action: Action, fleet: Fleet, preview: Preview, actor: Actor)
 
 
 def _added(action: Action, preview: Preview, actor: Actor) -> Decimal | None:
-    """None: what volumes and snapshots cost is not known, nor how long detached instances run on that nobody takes."""
+    """None: what kept volumes cost is not known, nor how long detached instances run on that nobody takes."""
     keeps = isinstance(action, SetVolumeRetention) and not action.delete_on_termination
     detaches = isinstance(action, ReplaceInstances) and actor != "reflex"
-    if keeps or detaches or isinstance(action, CreateSnapshots):
+    if keeps or detaches:
         return None
     return preview.added_cost_usd_per_day
+
+
+def _volume_tags(action: Action, fleet: Fleet) -> dict[str, str] | None:
+    """Whose protection an attachment must heed besides the instance's."""
+    if not isinstance(action, AttachVolume) or not isinstance(fleet, Stored):
+        return None
+    return {t.key: t.value for v in fleet.volumes for t in v.tags}
+
+
+def _superseded(action: Action, fleet: Fleet, journal: Journal, by: str) -> bool | None:
+    """By the journal, never by a tag alone, which anybody may write."""
+    if not isinstance(action, DeleteSnapshot) or not isinstance(fleet, Stored):
+        return None
+    mine = next((s for s in fleet.snapshots if s.snapshot_id == action.snapshot_id), None)
+    if mine is None or by != KEEPING:
+        return False
+    intent_id = next((t.value for t in mine.tags if t.key == INTENT_TAG), "")
+    newer = any(s.state == "completed" and s.started_at > mine.started_at for s in fleet.snapshots)
+    return newer and journal.proposed_by(intent_id) == KEEPING
 
 
 def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tuple[str, ...]:

@@ -22,13 +22,15 @@ Verdict = Literal["allow", "ask", "deny"]
 Mode = Literal["observe", "approve", "autonomous"]
 
 
-Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2"]
+Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2", "aws.ebs", "aws.ebs-snapshot"]
 """Cloud Custodian's words for what a policy speaks about; aws.ec2 = a single instance"""
 RESOURCES: dict[FleetKind, Resource] = {
     "asg": "aws.asg",
     "ec2-fleet": "aws.ec2-fleet",
     "spot-fleet": "aws.spot-fleet",
     "instance": "aws.ec2",
+    "volume": "aws.ebs",
+    "snapshot": "aws.ebs-snapshot",
 }
 
 
@@ -98,7 +100,7 @@ class Facts(Record):
     instances_replaced: int | None = Field(default=None, ge=0)
     """instances that end or leave service by the action, whether others come in their place or not"""
     added_cost_usd_per_day: Money | None = None
-    """effective basis; below 0 is a saving; None = not known, such as what a snapshot costs"""
+    """effective basis, snapshots at what they cost at most; below 0 is a saving; None = not known"""
     net_saving_usd_per_day: Money | None = None
     net_saving_basis: Literal["list", "contracted", "effective"] | None = None
     net_saving_after: tuple[Literal["interruption_overhead", "commitment_waste"], ...] = ()
@@ -109,6 +111,11 @@ class Facts(Record):
     price_age_seconds: float | None = Field(default=None, ge=0)
     verification: Literal["rollback", "escalate"] | None = None
     """what the actuator can do when its later check of the change fails; None = it does not check later"""
+    volume_tags: dict[str, str] | None = None
+    """tags of the volume that it attaches; None = it attaches none, or they were not read"""
+    superseded: bool | None = None
+    """the snapshot that it deletes was taken by a schedule of ours, which lets it go, and a newer whole one of its
+    volume is left; None = it deletes none"""
     principal_arn: str | None = None
     """who writes, as STS tells it"""
     audit_verified: bool | None = None

@@ -9,7 +9,7 @@ from policies.parts import ModeWord, Part, Text, Word, near
 from policies.units import Duration, Moment, Percent, Usd
 from tools.records import ACTION_TYPES, RiskLevel, SpotAllocationStrategy
 
-Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2", "any"]
+Resource = Literal["aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2", "aws.ebs", "aws.ebs-snapshot", "any"]
 FILTER_KEYS = (
     "fleet",
     "account_id",
@@ -271,7 +271,8 @@ class OtherAction(Verified):
         "start-instance-refresh", "cancel-instance-refresh", "stop-instances", "hibernate-instances",
         "start-instances", "terminate-instances", "enter-standby", "exit-standby", "create-fleet", "delete-fleet",
         "run-instances", "create-launch-template-version", "deregister-targets", "register-targets",
-        "set-delete-on-termination", "create-snapshots", "tag", "remove-tag", "record-kpis", "propose",
+        "set-delete-on-termination", "create-snapshots", "create-snapshot", "create-volume", "attach-volume",
+        "delete-volume", "delete-snapshot", "tag", "remove-tag", "record-kpis", "propose",
     ]  # fmt: skip
 
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.cloud import AuditReader, Clock
+from tools.cloud import Clock
+from tools.desk import AuditReader
 from tools.records import AuditFindings
 from tools.tool import tool
 

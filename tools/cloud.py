@@ -5,58 +5,52 @@ Reads may be repeated. A write is sent once: an answer that never comes raises O
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from tools.records import (
     Account,
     Action,
-    AdvisorBand,
-    Alert,
-    AuditEntry,
+    AttachVolume,
     CancelInstanceRefresh,
-    CapacityPool,
     CreateFleet,
+    CreateSnapshot,
     CreateSnapshots,
     CreateTemplateVersion,
+    CreateVolume,
     DeleteFleet,
-    Exposure,
+    DeleteSnapshot,
+    DeleteVolume,
     Fleet,
     FleetKind,
     FleetRef,
-    FleetSample,
     InstanceRefresh,
     InstanceTypeSpec,
     Intent,
     ItemOutcome,
-    Job,
-    Name,
     OnDemandRate,
     OperateInstances,
-    OutcomeStatus,
     PlacementScore,
     PoolSignal,
-    PoolState,
     PurchaseMix,
     QueuedNotice,
     Record,
-    Recovery,
     ReservedInstances,
     RunInstances,
     SavingsPlan,
-    SetAside,
     SetTargets,
     SetVolumeRetention,
     Site,
+    Snapshot,
     SpotPrice,
     StartInstanceRefresh,
+    StorageRate,
     StoredObject,
     Tag,
     TargetGroup,
     TemplateVersion,
-    UtcTime,
+    Volume,
 )
 
 
@@ -144,6 +138,31 @@ class CloudReader(Protocol):
         """
         ...
 
+    def volumes(self, *, volume_ids: Sequence[str] | None = None) -> tuple[Volume, ...]:
+        """EBS volumes of the region, by id, all pages; None = every one. Ids that EC2 does not know are left out."""
+        ...
+
+    def snapshots(
+        self, *, snapshot_ids: Sequence[str] | None = None, volume_ids: Sequence[str] | None = None
+    ) -> tuple[Snapshot, ...]:
+        """Snapshots that this account owns, newest first, all pages: every one, or those of these ids or volumes.
+
+        Ids that EC2 does not know are left out.
+        """
+        ...
+
+    def images_of(self, snapshot_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Snapshot → AMIs of ours that boot from it, which EC2 lets nobody delete it for; those of none left out."""
+        ...
+
+    def noticed(self, instance_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these instances that EC2 has said it will take, and has not taken yet."""
+        ...
+
+    def storage_rates(self) -> tuple[StorageRate, ...]:
+        """List prices of EBS in the region: a volume type each, and `snapshot`; what is not listed is left out."""
+        ...
+
     def site(self, kind: FleetKind, name: str, subnet_ids: Sequence[str]) -> Site:
         """Where a fleet, or instances, of this name would stand."""
         ...
@@ -225,6 +244,16 @@ class CloudWriter(Protocol):
 
     def create_snapshots(self, intent: Intent, action: CreateSnapshots) -> Receipt: ...
 
+    def create_snapshot(self, intent: Intent, action: CreateSnapshot) -> Receipt: ...
+
+    def create_volume(self, intent: Intent, action: CreateVolume) -> Receipt: ...
+
+    def attach_volume(self, intent: Intent, action: AttachVolume) -> Receipt: ...
+
+    def delete_volume(self, intent: Intent, action: DeleteVolume) -> Receipt: ...
+
+    def delete_snapshot(self, intent: Intent, action: DeleteSnapshot) -> Receipt: ...
+
     def set_tags(self, intent: Intent, ref: FleetRef, tags: Sequence[Tag]) -> Receipt:
         """Write tags, absolute."""
         ...
@@ -256,123 +285,3 @@ class NoticeQueue(Protocol):
     def receive(self, *, wait_seconds: int) -> tuple[QueuedNotice, ...]: ...
 
     def acknowledge(self, receipts: Sequence[str]) -> None: ...
-
-
-class ChangeMade(Record):
-    """One proposal that was carried out, as the journal tells it."""
-
-    proposal_id: Name
-    intent_id: Name
-    action: Action
-    before: dict[str, Any]
-    """the fields it touched, as they were; the newest outcome's"""
-    after: dict[str, Any]
-    status: OutcomeStatus
-    at: UtcTime
-
-
-class AuditReader(Protocol):
-    """The journal, as tools may see it: it is looked at only."""
-
-    def registered_jobs(self) -> tuple[Job, ...]:
-        """By name."""
-        ...
-
-    def recoveries_of(self, job_id: str, *, limit: int) -> tuple[Recovery, ...]:
-        """Newest first."""
-        ...
-
-    def change_made(self, proposal_id: str) -> ChangeMade:
-        """Raises NotFound: no such proposal, or nothing was carried out."""
-        ...
-
-    def changes_of(self, fleet: str, *, limit: int) -> tuple[ChangeMade, ...]:
-        """Changes that were carried out on a fleet (its label), newest first."""
-        ...
-
-    def search_audit(self, text: str, *, limit: int) -> tuple[tuple[AuditEntry, ...], int]:
-        """Entries whose kind, actor or payload hold every word, newest first; and how many were searched."""
-        ...
-
-
-class AdvisorReader(Protocol):
-    """The Spot Instance Advisor, a public file that AWS renews every day or so."""
-
-    def bands(self, region: str, *, operating_system: str = "Linux") -> tuple[AdvisorBand, ...]:
-        """By instance type; empty when the Advisor does not know the region. Raises DataError, Unreachable."""
-        ...
-
-
-class Archive(Protocol):
-    """What we saw of the market and of our own fleets, kept here: it outlives EC2's 90 days.
-
-    One SQLite file. What a call adds, it adds whole or not at all. Raises DataError: the file is damaged, full, locked.
-    """
-
-    @property
-    def unavailable(self) -> str | None:
-        """Why there is no archive: it then holds nothing and keeps nothing. None = there is one."""
-        ...
-
-    def add_prices(
-        self, prices: Sequence[SpotPrice], *, region: str, since: datetime, until: datetime, source: str
-    ) -> int:
-        """Append what a fetch of [since, until] saw; what is known already is not kept twice. How many were new."""
-        ...
-
-    def prices(
-        self, instance_types: Sequence[str], *, region: str, since: datetime, until: datetime, product: str
-    ) -> tuple[SpotPrice, ...]:
-        """Changes in the window and the price in force at its start, oldest first."""
-        ...
-
-    def fetched_since(self, instance_types: Sequence[str], *, region: str, product: str) -> datetime | None:
-        """Start of the stretch, without a gap to the newest fetch, in which every one of the types was fetched."""
-        ...
-
-    def fetched_until(self, instance_types: Sequence[str], *, region: str, product: str) -> datetime | None:
-        """Until when every one of the types was fetched: where the next fetch may begin. None = one never was."""
-        ...
-
-    def set_aside(
-        self, instance_types: Sequence[str], *, region: str, since: datetime, until: datetime, product: str
-    ) -> tuple[SetAside, ...]:
-        """Prices of the window that disagree with one seen earlier for their moment: counted, not in `prices`."""
-        ...
-
-    def add_signals(self, signals: Sequence[PoolSignal], *, region: str) -> int: ...
-
-    def signals(self, *, region: str, since: datetime) -> tuple[PoolSignal, ...]: ...
-
-    def add_samples(self, samples: Sequence[FleetSample], *, region: str) -> None: ...
-
-    def samples(self, *, region: str, since: datetime, fleet: str | None = None) -> tuple[FleetSample, ...]:
-        """fleet  label; None = every one"""
-        ...
-
-    def exposures(self, *, region: str, since: datetime, until: datetime) -> tuple[Exposure, ...]:
-        """Instance-hours and EC2-initiated events per pool, from samples and signals."""
-        ...
-
-    def pool_states(
-        self, pool: CapacityPool, *, region: str, since: datetime
-    ) -> tuple[tuple[datetime, PoolState], ...]:
-        """What was seen of one pool, oldest first; between two looks nothing is known."""
-        ...
-
-    def alerts(self, *, region: str, open_only: bool) -> tuple[Alert, ...]: ...
-
-    def save_alert(self, alert: Alert, *, region: str) -> None:
-        """Insert, or replace the one of the same id."""
-        ...
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What tools are handed: the world by the door. A tool's parameters are filled from it by their type."""
-
-    reader: CloudReader
-    clock: Clock
-    audit: AuditReader
-    archive: Archive
-    advisor: AdvisorReader

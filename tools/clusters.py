@@ -9,7 +9,8 @@ from tools.choice.scan import scan
 from tools.choice.survey import SURVEY_IAM, Doors
 from tools.choice.wanted import Wanted as Attributes
 from tools.choice.wanted import parse_range
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import CloudError, UsageError
 from tools.recovery.ray.findings import Review
 from tools.recovery.ray.layout import Rank

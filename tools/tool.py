@@ -1,7 +1,7 @@
 """@tool: one function becomes one typed tool with a name, a schema, its IAM actions and an example.
 
-Parameters annotated with a door of tools.cloud (CloudReader, Clock, …) come from the desk; the others are the
-model's to fill.
+Parameters annotated with a door of tools.cloud or tools.desk (CloudReader, Clock, …) come from the desk; the others
+are the model's to fill.
 A read tool returns a Record. A write tool only draws up an Action: nothing happens until it was judged.
 """
 
@@ -13,9 +13,10 @@ from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from tools.cloud import AdvisorReader, Archive, AuditReader, Clock, CloudReader, Desk
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive, AuditReader, Desk, QueueReader
 from tools.errors import UsageError
-from tools.records import Record
+from tools.records import KeepingSettings, Record
 
 Effect = Literal["read", "write"]
 MAX_ARGUMENT_BYTES = 64 * 1024
@@ -25,6 +26,8 @@ _FROM_DESK = {
     AuditReader: "audit",
     Archive: "archive",
     AdvisorReader: "advisor",
+    KeepingSettings: "keeping",
+    QueueReader: "queues",
 }
 
 

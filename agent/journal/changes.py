@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.cloud import ChangeMade
+from tools.desk import ChangeMade
 from tools.errors import NotFound
 from tools.records import Intent, Outcome
 
@@ -31,6 +31,15 @@ def read_changes(db: Any, fleet: str, *, limit: int) -> tuple[ChangeMade, ...]:
         (fleet, *_CARRIED_OUT, limit),
     ).fetchall()
     return tuple(_change(row) for row in rows if row[2] is not None)
+
+
+def read_proposer(db: Any, intent_id: str) -> str | None:
+    """Who proposed what was laid down as this intent; None = there is none."""
+    row = db.execute(
+        "SELECT p.proposal ->> 'proposed_by' FROM intents i JOIN proposals p USING (proposal_id) WHERE i.intent_id = ?",
+        (intent_id,),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _change(row: tuple[str, str, str]) -> ChangeMade:

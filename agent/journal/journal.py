@@ -24,7 +24,8 @@ from agent.journal.watches import Watches, begin
 from agent.journal.witness import read_witness, write_witness
 from agent.journal.writer import WITNESS_SECONDS, Transaction, Writer, clean, hash_at, read_head
 from policies.records import Approval, Decision, Measure, Proposal, Reservation, WindowUse
-from tools.cloud import ChangeMade, Clock
+from tools.cloud import Clock
+from tools.desk import ChangeMade
 from tools.records import AuditEntry, Intent, Job, Outcome, Record, Recovery
 
 T = TypeVar("T")
@@ -142,6 +143,10 @@ class Journal:
     def change_made(self, proposal_id: str) -> ChangeMade:
         """Raises NotFound: nothing was carried out under this id."""
         return self._read(lambda db: changes.read_change(db, proposal_id))
+
+    def proposed_by(self, intent_id: str) -> str | None:
+        """Who proposed what was laid down as this intent; None = this journal knows of none."""
+        return self._read(lambda db: changes.read_proposer(db, intent_id))
 
     def changes_of(self, fleet: str, *, limit: int = 20) -> tuple[ChangeMade, ...]:
         """Of one fleet, by its label, newest first."""

@@ -3,10 +3,10 @@
 from policies.clauses.action import OnlyAdds, Step, StrategyValue, TypeNames, VerifiedLater
 from policies.clauses.blast import Cooldown, Halt, MaxActions, MaxConcurrentFleets, MaxInstancesReplaced
 from policies.clauses.clause import Clause, Example, Word, missing
+from policies.clauses.data import DataLoss
 from policies.clauses.ground import (
     Accounts,
     AuditChain,
-    DataLoss,
     Freeze,
     KillSwitch,
     Never,
@@ -64,8 +64,8 @@ CLAUSES: tuple[type[Clause], ...] = (
 
 __all__ = [
     "BUDGETS", "CLAUSES", "Accounts", "AddedCostBudget", "Approve", "AuditChain", "Autonomous", "Clause", "Cooldown",
-    "DataLoss", "DesiredCapacity", "Earned", "Example", "Freeze", "Halt", "InWindow", "KillSwitch", "MaxActions",
-    "MaxAddedCost",
+    "DataLoss", "DesiredCapacity", "Earned", "Example", "Freeze", "Halt", "InWindow", "KillSwitch",
+    "MaxActions", "MaxAddedCost",
     "MaxConcurrentFleets", "MaxInstancesReplaced", "MaxPoolShare", "MaxPrice", "MaxPriceAge", "MaxReplaced", "MaxRisk",
     "MinInstanceTypes", "MinNetSaving", "MinPlacementScore", "MinZones", "Never", "Observe", "OnDemandBase",
     "OnDemandInstances", "OnDemandPercent", "OnlyAdds", "ProtectedInstances", "ProtectedTags", "ScaleInProtection",

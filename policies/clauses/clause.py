@@ -18,7 +18,7 @@ ENDS = MOVES | {"replace-instances"}
 """kinds by which a running instance may end"""
 DRAINS = frozenset({"set-targets"})
 """kinds that take a running instance out of service and leave it alone"""
-COSTS = MOVES | {"set-delete-on-termination", "create-snapshots"}
+COSTS = MOVES | {"set-delete-on-termination", "create-snapshots", "create-snapshot", "create-volume"}
 """kinds after which more may be paid: what they launch, or keep"""
 KEEPS = frozenset({"replace-instances"})
 """kinds whose old instances run on, and are paid, unless EC2 takes them"""

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from policies.clauses.clause import CHOSEN, DRAINS, ENDS, EVERY_ACTION, EVERYBODY, Clause, Example, Word, missing
 from policies.parts import AccountRule, ProtectedTag, Window
@@ -11,12 +11,13 @@ from policies.records import RESOURCES, Facts
 from policies.windows import opening
 from tools.records import (
     Action,
+    AttachVolume,
     CreateFleet,
+    CreateVolume,
     DeleteFleet,
     OperateInstances,
     RunInstances,
     SetTags,
-    SetVolumeRetention,
 )
 
 OURS = "spotwarden"
@@ -35,6 +36,21 @@ _RUN = {
     "subnet_id": "subnet-1",
     "count": 2,
     "purchase_option": "spot",
+}
+_ATTACH = {
+    "kind": "attach-volume",
+    "fleet": _ONE,
+    "volume_id": "vol-0000000a",
+    "instance_id": "i-0000000a",
+    "device_name": "/dev/sdf",
+}
+_RESTORE = {
+    "kind": "create-volume",
+    "snapshot_id": "snap-0000000a",
+    "zone_name": "us-east-1a",
+    "volume_type": "gp3",
+    "size_gib": 20,
+    "encrypted": False,
 }
 _ACCOUNT = AccountRule(id="123456789012", regions=("us-east-1",), write_role="current")
 _WRITER = _ACCOUNT.model_copy(update={"write_role": "arn:aws:iam::123456789012:role/spotwarden-write"})
@@ -179,6 +195,9 @@ class ProtectedTags(Clause):
         Example({"tags": (ProtectedTag(key="env", value="prod-db"),)}, {"tags": {"env": "prod-db"}}, "deny"),
         Example({"tags": (ProtectedTag(key="keep"),)}, {"tags": {"keep": "anything"}}, "deny"),
         Example({"tags": (ProtectedTag(key="keep"),)}, {"tags": None}, "ask"),
+        Example({"tags": (ProtectedTag(key="keep"),)}, {"volume_tags": {"keep": "1"}}, "deny", _ATTACH),
+        Example({"tags": (ProtectedTag(key="keep"),)}, {"volume_tags": {}}, None, _ATTACH),
+        Example({"tags": (ProtectedTag(key="keep"),)}, {"volume_tags": None}, "ask", _ATTACH),
     )
 
     def __init__(self, tags: tuple[ProtectedTag, ...]) -> None:
@@ -188,12 +207,17 @@ class ProtectedTags(Clause):
         return "no protected tag (" + ", ".join(f"{k}={'*' if v is None else v}" for k, v in self.tags) + ")"
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
-        tags = facts.tags
+        found = self._protects(facts.tags, "the fleet")
+        if isinstance(action, AttachVolume):
+            found = found or self._protects(facts.volume_tags, "the volume")
+        return found
+
+    def _protects(self, tags: Mapping[str, str] | None, what: str) -> Word | None:
         if tags is None:
-            return missing("tags, so protection cannot be excluded")
+            return missing(f"tags of {what}, so protection cannot be excluded")
         for key, value in self.tags:
             if key in tags and (value is None or tags[key] == value):
-                return "deny", f"the fleet is protected by its tag {key}={tags[key]}"
+                return "deny", f"{what} is protected by its tag {key}={tags[key]}"
         return None
 
 
@@ -310,7 +334,7 @@ class TagsOfTheLaw(Clause):
     """
 
     key = "tags"
-    actions = frozenset({"set-tags", "create-fleet", "run-instances"})
+    actions = frozenset({"set-tags", "create-fleet", "run-instances", "create-volume"})
     examples = (
         Example({"keys": frozenset({"workload"})}, {}, None, {"kind": "set-tags", "remove": ("colour",)}),
         Example({"keys": frozenset()}, {}, "deny", {"kind": "set-tags", "remove": ("spotwarden:checkpoints",)}),
@@ -318,6 +342,8 @@ class TagsOfTheLaw(Clause):
         Example({"keys": frozenset({"workload"})}, {}, None, _RUN),
         Example({"keys": frozenset({"workload"})}, {}, "ask", {**_RUN, "tags": ({"key": "workload", "value": "x"},)}),
         Example({"keys": frozenset({"Name"})}, {}, "ask", _RUN),
+        Example({"keys": frozenset({"Name"})}, {}, None, _RESTORE),
+        Example({"keys": frozenset({"keep"})}, {}, "ask", {**_RESTORE, "tags": ({"key": "keep", "value": "x"},)}),
         Example({"keys": frozenset({"workload"})}, {}, "deny", {"kind": "set-tags", "remove": ("workload",)}),
         Example(
             {"keys": frozenset({"workload"})}, {"actor": "person"}, "ask", {"kind": "set-tags", "remove": ("workload",)}
@@ -331,9 +357,10 @@ class TagsOfTheLaw(Clause):
         return f"sets no tag that this document or spotwarden goes by ({', '.join(sorted({*self.keys, OURS + '*'}))})"
 
     def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
-        if not isinstance(action, SetTags | CreateFleet | RunInstances):
+        if not isinstance(action, SetTags | CreateFleet | RunInstances | CreateVolume):
             return None
-        further = action.remove if isinstance(action, SetTags) else ("Name",)
+        named = () if isinstance(action, CreateVolume) else ("Name",)
+        further = action.remove if isinstance(action, SetTags) else named
         told = [k for k in (*(t.key for t in action.tags), *further) if self._goes_by(k)]
         if not told:
             return None
@@ -343,31 +370,6 @@ class TagsOfTheLaw(Clause):
 
     def _goes_by(self, key: str) -> bool:
         return key in self.keys or "*" in self.keys or key.startswith(OURS)
-
-
-class DataLoss(Clause):
-    """Volumes that go with their instance are data that nobody brings back: a person says so, each time."""
-
-    key = "volumes"
-    actions = frozenset({"set-delete-on-termination"})
-    _keeps: ClassVar[Mapping[str, Any]] = {
-        "kind": "set-delete-on-termination",
-        "instance_id": "i-0000000a",
-        "device_names": ("/dev/xvda",),
-        "delete_on_termination": False,
-    }
-    examples = (
-        Example({}, {}, None, _keeps),
-        Example({}, {}, "ask", {**_keeps, "delete_on_termination": True}),
-    )
-
-    def holds(self) -> str:
-        return "volumes outlive their instance, unless a person says otherwise"
-
-    def ask(self, action: Action, facts: Facts, now: datetime) -> Word | None:
-        if isinstance(action, SetVolumeRetention) and action.delete_on_termination:
-            return "ask", f"{', '.join(action.device_names)} would be deleted with {action.instance_id}"
-        return None
 
 
 class Freeze(Clause):

@@ -163,6 +163,7 @@ def judge_all(drawn: list[Drawn], reader: CloudReader, clock: Clock) -> list[str
                     shown,
                     journal=journal,
                     policy=policy,
+                    by="bench",
                     actor="agent",
                     principal_arn=arn,
                     halted=False,

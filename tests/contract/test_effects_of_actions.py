@@ -1,10 +1,13 @@
 """Effects on the simulated account: expect and want, one call, read back; and the preview beside what happened."""
 
+import json
+
 import pytest
 
 from tools.errors import OutcomeUnknown, Rejected, UsageError
 from tools.fleets.change import change_fleet, preview_change
 from tools.fleets.describe import describe_fleet, list_fleets
+from tools.fleets.effects import effect_of
 from tools.fleets.preview import draw_preview
 from tools.fleets.replace import replace_instances
 from tools.records import ChangeFleet, ReplaceInstances, RequestCheckpoint
@@ -128,6 +131,23 @@ def test_a_checkpoint_is_asked_for_once_an_instance(world):
     world.carry_out(action, fleet)  # already there counts as done
     rows = world.effects_since(before, "PutObject")
     assert [r["parameters"]["Key"] for r in rows] == [marker_key(action, i) for i in action.instance_ids]
+
+
+@pytest.mark.accepts("EB-01")
+def test_a_request_to_hold_writes_still_says_for_how_long(world):
+    fleet = world.fleet("ml-train")
+    action = RequestCheckpoint(
+        fleet=fleet.ref,
+        job_id="ml-train",
+        bucket="acme-checkpoints",
+        instance_ids=(fleet.spot[0].instance_id,),
+        notice_digest="fa" * 32,
+        freeze_seconds=20,
+    )
+    assert effect_of(action).lines(action, fleet)[0].after == "save now, then hold writes still for 20 s"
+    _done(world, action)
+    key = marker_key(action, fleet.spot[0].instance_id)
+    assert json.loads(world.reader.read_object("acme-checkpoints", key, limit_bytes=8_192))["freeze_seconds"] == 20
 
 
 def half_way(world, fault, digest):

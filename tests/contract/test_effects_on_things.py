@@ -393,6 +393,7 @@ def test_a_volume_that_was_attached_since_is_drift_and_takes_no_snapshot(ground,
     proposal_id, before = propose(actuation, action), ground.seen()
     zone = ground.reader.fleet(action.fleet).instances[0].zone_name
     volume = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
+    ground.sim.advance(10)
     ec2.attach_volume(VolumeId=volume, InstanceId=action.instance_id, Device="/dev/sdg")
     with pytest.raises(StalePlan, match="changed since"):
         actuation.act(proposal_id, by="agent:test")

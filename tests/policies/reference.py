@@ -22,7 +22,8 @@ LAUNCH_OR_END = {
     "change-fleet", "operate-instances", "start-instance-refresh", "create-fleet", "delete-fleet", "run-instances",
 }  # fmt: skip
 MAY_END = LAUNCH_OR_END | {"replace-instances"}
-MAY_COST = LAUNCH_OR_END | {"create-snapshots", "set-delete-on-termination"}
+MAY_COST = LAUNCH_OR_END | {"create-snapshots", "create-snapshot", "create-volume", "set-delete-on-termination"}
+LOSES = {"delete-volume", "delete-snapshot"}
 
 
 def verdict(document: dict, action: dict, facts: dict) -> str:
@@ -61,7 +62,9 @@ def _ground(document: dict, action: dict, facts: dict):
     yield {True: "allow", False: "deny", None: "ask"}[facts["audit_verified"]]
     yield from _protected(document.get("protect", {}), action, facts)
     yield from _tags_of_the_law(document, action, facts)
-    yield "ask" if action.get("delete_on_termination") is True else "allow"
+    kept = action["kind"] == "delete-snapshot" and facts["superseded"] is True
+    loses = action.get("delete_on_termination") is True or (action["kind"] in LOSES and not kept)
+    yield "ask" if loses else "allow"
     blast = document.get("blast_radius", {})
     if "max_actions" in blast:
         done = facts["use"]["actions"].get("1h")
@@ -75,7 +78,8 @@ def _ground(document: dict, action: dict, facts: dict):
 
 def _protected(protect: dict, action: dict, facts: dict):
     for tag in protect.get("tags", []):
-        yield "ask" if facts["tags"] is None else "deny" if facts["tags"].get(tag["key"]) == tag["value"] else "allow"
+        for tags in (facts["tags"], *([facts["volume_tags"]] if action["kind"] == "attach-volume" else [])):
+            yield "ask" if tags is None else "deny" if tags.get(tag["key"]) == tag["value"] else "allow"
     if protect.get("instance_ids") and action["kind"] not in {"request-checkpoint", "restore-checkpoint"}:
         named = {*action.get("instance_ids", ()), action.get("instance_id"), *(facts["instance_ids"] or ())}
         if action["fleet"]["kind"] == "instance":
@@ -97,7 +101,7 @@ def _amounts_to(action: dict) -> set[str]:
 
 
 def _tags_of_the_law(document: dict, action: dict, facts: dict):
-    if action["kind"] not in {"set-tags", "create-fleet", "run-instances"}:
+    if action["kind"] not in {"set-tags", "create-fleet", "run-instances", "create-volume"}:
         return
     keys = {t["key"] for t in document.get("protect", {}).get("tags", [])}
     keys |= {k for p in document["policies"] for f in p["filters"] for k in _keys(f)}

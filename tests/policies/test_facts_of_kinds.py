@@ -15,10 +15,13 @@ from tools.errors import Denied
 from tools.records import (
     ACTION_TYPES,
     Action,
+    AttachVolume,
     ChangeFleet,
     CreateFleet,
     CreateSnapshots,
+    CreateVolume,
     DeleteFleet,
+    DeleteVolume,
     Fleet,
     OperateInstances,
     ReplaceInstances,
@@ -190,18 +193,64 @@ def test_what_is_created_adds_all_that_it_costs_and_was_nothing_before(world, ac
     assert ran.added_cost_usd_per_day > told.added_cost_usd_per_day
 
 
-def test_what_volumes_snapshots_and_detached_instances_cost_is_not_known(world, actuation):
+def test_what_kept_volumes_and_detached_instances_cost_is_not_known(world, actuation):
     saver, trainers = alone(world), group(world)
-    (instance,) = saver.instances
-    one = {"fleet": saver.ref, "instance_id": instance.instance_id}
-    taken = tuple(v.volume_id for v in instance.volumes)
+    one = {"fleet": saver.ref, "instance_id": saver.instances[0].instance_id}
     keep = SetVolumeRetention(**one, device_names=("/dev/xvda",), delete_on_termination=False)
     detach = ReplaceInstances(fleet=trainers.ref, instance_ids=(trainers.instances[0].instance_id,))
-    for action in (CreateSnapshots(**one, volume_ids=taken, exclude_boot_volume=False), keep, detach):
+    for action in (keep, detach):
         assert facts(actuation, action).added_cost_usd_per_day is None
         budget = under(actuation, "budgets: [{name: extra, limit: 99, per: day, measure: added_cost}]")
         assert judged(budget, action)[1].verdict == "ask"
     assert facts(actuation, detach, "reflex").added_cost_usd_per_day is not None
+
+
+@pytest.mark.accepts("EB-05")
+def test_copies_are_taken_from_the_budget_at_what_they_cost_at_most(world, actuation):
+    """Snapshots as if they stored their whole volumes: 28 GiB at $0.05; a volume as it is: 20 GiB of gp3 at $0.08."""
+    saver = alone(world)
+    volumes = tuple(v.volume_id for v in saver.instances[0].volumes)
+    (kept,) = (s for s in world.reader.snapshots() if {t.value for t in s.tags} >= {"kept-data"})
+    restore = {"zone_name": "us-east-1b", "volume_type": "gp3", "size_gib": 20, "encrypted": False}
+    snapshots = CreateSnapshots(
+        fleet=saver.ref, instance_id=saver.ref.fleet_id, volume_ids=volumes, exclude_boot_volume=False
+    )
+    volume = CreateVolume(fleet=saver.ref, snapshot_id=kept.snapshot_id, **restore)
+    for action, month in ((snapshots, "1.40"), (volume, "1.60")):
+        told = facts(actuation, action)
+        assert round(told.added_cost_usd_per_day * 730 / 24, 2) == Decimal(month)
+        budget = under(actuation, "budgets: [{name: extra, limit: 99, per: day, measure: added_cost}]")
+        assert judged(budget, action)[1].verdict == "allow"
+        tight = under(actuation, "budgets: [{name: extra, limit: 0.01, per: day, measure: added_cost}]")
+        assert judged(tight, action)[1].clauses == ("budgets.extra",)
+
+
+@pytest.mark.accepts("EB-05")
+def test_deleting_asks_in_every_mode_and_a_protected_volume_is_not_even_attached(world, actuation):
+    saver = alone(world)
+    kept = next(v for v in world.reader.volumes() if {t.value for t in v.tags} >= {"kept-data"})
+    ref = saver.ref.with_(kind="volume", fleet_id=kept.volume_id)
+    told, decision = judged(actuation, DeleteVolume(fleet=ref, volume_id=kept.volume_id))
+    assert (decision.verdict, decision.clauses) == ("ask", ("volumes",))
+    assert (told.resource, told.tags["Name"], told.instances) == ("aws.ebs", "kept-data", 0)
+    assert told.added_cost_usd_per_day < 0
+    attach = AttachVolume(
+        fleet=saver.ref, volume_id=kept.volume_id, instance_id=saver.ref.fleet_id, device_name="/dev/sdh"
+    )
+    assert judged(actuation, attach)[1].verdict == "allow"
+    law = under(actuation, "protect: {tags: [{key: Name, value: kept-data}]}")
+    assert judged(law, attach)[1].clauses == ("protect.tags",)
+
+
+def test_no_notice_asks_for_a_snapshot(world, actuation):
+    saver = alone(world)
+    volumes = tuple(v.volume_id for v in saver.instances[0].volumes)
+    action = CreateSnapshots(
+        fleet=saver.ref, instance_id=saver.ref.fleet_id, volume_ids=volumes, exclude_boot_volume=False
+    )
+    assert facts(actuation, action, "reflex").actor == "reflex"
+    saved = actuation.propose(action, by="reflex", actor="reflex", rationale="of a test")
+    assert saved.decision.verdict == "deny"
 
 
 def test_where_the_choice_is_awss_every_instance_may_be_touched(world, actuation):

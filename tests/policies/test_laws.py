@@ -28,8 +28,9 @@ any_filter = st.recursive(
 )
 
 
-KINDS = ("asg", "ec2-fleet", "spot-fleet", "instance")
-RESOURCES = dict(zip(KINDS, ("aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2"), strict=True))
+KINDS = ("asg", "ec2-fleet", "spot-fleet", "instance", "volume", "snapshot")
+WORDS = ("aws.asg", "aws.ec2-fleet", "aws.spot-fleet", "aws.ec2", "aws.ebs", "aws.ebs-snapshot")
+RESOURCES = dict(zip(KINDS, WORDS, strict=True))
 ON_NOTICE = ["request-checkpoint", "deregister-targets", "replace-instances", "restore-checkpoint"]
 LAUNCH = {"launch_template_id": "lt-00000001", "launch_template_version": 1}
 ids = st.lists(st.sampled_from(["i-0000000a", "i-0000000b", "i-000000ff"]), min_size=1, max_size=2, unique=True)
@@ -108,6 +109,26 @@ SAYS: dict[str, st.SearchStrategy] = {
             "exclude_boot_volume": st.booleans(),
         }
     ),
+    "create-snapshot": st.just({"volume_id": "vol-00000001"}),
+    "create-volume": st.fixed_dictionaries(
+        {
+            "snapshot_id": st.just("snap-00000001"),
+            "zone_name": st.just("us-east-1a"),
+            "volume_type": st.just("gp3"),
+            "size_gib": st.integers(1, 9),
+            "encrypted": st.booleans(),
+            "tags": some_tags,
+        }
+    ),
+    "attach-volume": st.fixed_dictionaries(
+        {
+            "volume_id": st.just("vol-00000001"),
+            "instance_id": st.sampled_from(["i-0000000a", "i-000000ff"]),
+            "device_name": st.just("/dev/sdf"),
+        }
+    ),
+    "delete-volume": st.just({"volume_id": "vol-00000001"}),
+    "delete-snapshot": st.just({"snapshot_id": "snap-00000001"}),
     "set-tags": st.one_of(
         some_tags.filter(bool).map(lambda tags: {"tags": tags}),
         st.sampled_from(["a", "c", "spotwarden"]).map(lambda key: {"remove": [key]}),
@@ -213,6 +234,8 @@ def scenes(draw):
         "actor": draw(st.sampled_from(["agent", "agent", "person", "reflex"])),
         "resource": RESOURCES[fleet["kind"]],
         "tags": draw(known(st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy")))),
+        "volume_tags": draw(known(st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy")))),
+        "superseded": draw(st.sampled_from([None, False, True])),
         "kill_switch": draw(st.sampled_from([False] * 9 + [True, None])),
         "audit_verified": draw(st.sampled_from([True] * 9 + [False, None])),
         "instance_ids": draw(known(st.sampled_from([(), (), ("i-0000000a",), ("i-000000ff",)]))),

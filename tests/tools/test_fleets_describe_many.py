@@ -11,7 +11,7 @@ from agent.models.offline import plan
 from agent.toolbelt import Toolbelt
 from tests.forked_accounts import started
 from tools.aws.session import AwsAccount, open_account
-from tools.cloud import Desk
+from tools.desk import Desk
 from tools.fleets.describe import describe_fleet, list_fleets
 from tools.records import Fleet
 from tools.simulation.client import SimulatedAccount

@@ -56,6 +56,11 @@ _BY_KIND = {
     "set-targets": ("RegisterTargets", "DeregisterTargets"),
     "set-delete-on-termination": ("ModifyInstanceAttribute",),
     "create-snapshots": ("CreateSnapshots", "CreateSnapshot"),
+    "create-snapshot": ("CreateSnapshot",),
+    "create-volume": ("CreateVolume",),
+    "attach-volume": ("AttachVolume",),
+    "delete-volume": ("DeleteVolume",),
+    "delete-snapshot": ("DeleteSnapshot",),
     "set-tags": ("CreateTags", "DeleteTags", "CreateOrUpdateTags"),
 }
 _MIX = "MixedInstancesPolicy.InstancesDistribution."
@@ -136,6 +141,16 @@ def _snapshots(action: Row, _: Row, operation: str, given: Row) -> Things | None
     return [(operation, action["instance_id"])] if mine or given.get("VolumeId") in action["volume_ids"] else None
 
 
+def _exactly(**parameters: str) -> Any:
+    """An effect whose parameters are the action's own: AWS's name = the field that says it."""
+
+    def claim(action: Row, _: Row, operation: str, given: Row) -> Things | None:
+        mine = all(str(given.get(name)) == str(action[field]) for name, field in parameters.items())
+        return [(operation, *(str(action[field]) for field in parameters.values()))] if mine else None
+
+    return claim
+
+
 _OWN = {
     "change-fleet": _change,
     "replace-instances": _ids,
@@ -151,5 +166,12 @@ _OWN = {
     "set-targets": _ids,
     "set-delete-on-termination": _volumes,
     "create-snapshots": _snapshots,
+    "create-snapshot": _exactly(VolumeId="volume_id"),
+    "create-volume": _exactly(
+        SnapshotId="snapshot_id", AvailabilityZone="zone_name", VolumeType="volume_type", Size="size_gib"
+    ),
+    "attach-volume": _exactly(VolumeId="volume_id", InstanceId="instance_id", Device="device_name"),
+    "delete-volume": _exactly(VolumeId="volume_id"),
+    "delete-snapshot": _exactly(SnapshotId="snapshot_id"),
     "set-tags": _named,
 }

@@ -61,6 +61,12 @@ class Land:
     def target_group(self) -> str:
         return str(self.raw("elbv2").describe_target_groups()["TargetGroups"][0]["TargetGroupArn"])
 
+    def stored(self, kind: str, name: str) -> Any:
+        """The ref of a volume or snapshot that stands alone, by its Name."""
+        things = self.reader.volumes() if kind == "volume" else self.reader.snapshots()
+        found = next(t for t in things if any((tag.key, tag.value) == ("Name", name) for tag in t.tags))
+        return self.new(kind, found.volume_id if kind == "volume" else found.snapshot_id)
+
     def volumes(self, name: str) -> dict[str, str]:
         """device → volume id"""
         found = self.raw("ec2").describe_instances(InstanceIds=[self.lone(name)])
@@ -138,6 +144,41 @@ def _targets(*, registered: bool) -> Callable[[Land], Any]:
         )
 
     return draw
+
+
+def _restore(land: Land) -> Any:
+    """Into another zone, where the volume itself cannot go."""
+    return records.CreateVolume(
+        fleet=land.lone_ref("lone-saver"),
+        snapshot_id=land.stored("snapshot", "kept-data").fleet_id,
+        zone_name="us-east-1b",
+        volume_type="gp3",
+        size_gib=20,
+        encrypted=False,
+        tags=(records.Tag(key="team", value="research"),),
+    )
+
+
+def _attach(land: Land) -> Any:
+    return records.AttachVolume(
+        fleet=land.lone_ref("lone-saver"),
+        volume_id=land.stored("volume", "kept-data").fleet_id,
+        instance_id=land.lone("lone-saver"),
+        device_name="/dev/sdh",
+    )
+
+
+def _of_volume(make: Callable[..., Any], name: str) -> Callable[[Land], Any]:
+    def draw(land: Land) -> Any:
+        ref = land.stored("volume", name)
+        return make(fleet=ref, volume_id=ref.fleet_id)
+
+    return draw
+
+
+def _delete_snapshot(land: Land) -> Any:
+    ref = land.stored("snapshot", "old-index")
+    return records.DeleteSnapshot(fleet=ref, snapshot_id=ref.fleet_id)
 
 
 def _registered(land: Land) -> None:
@@ -306,6 +347,11 @@ DEEDS = (
         ),
         ("CreateSnapshots",),
     ),
+    Deed("create-snapshot", _of_volume(records.CreateSnapshot, "kept-data"), ("CreateSnapshot",)),
+    Deed("create-volume", _restore, ("CreateVolume",)),
+    Deed("attach-volume", _attach, ("AttachVolume",)),
+    Deed("delete-volume", _of_volume(records.DeleteVolume, "scratch"), ("DeleteVolume",)),
+    Deed("delete-snapshot", _delete_snapshot, ("DeleteSnapshot",)),
     Deed(
         "set-tags-asg",
         lambda land: records.SetTags(

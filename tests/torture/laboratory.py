@@ -26,7 +26,7 @@ _BEFORE = {"act": "draw", "resume": "draw", "lead": "draw", "answer": "propose"}
 """program → what ran before it, in a process of its own"""
 _RACES = {"approval": ("resume", "answer"), "daemons": ("lead", "act")}
 """kind → what both run, and what the scene is ready for"""
-_RACED = ("change-fleet-asg", "run-instances", "create-snapshots", "enter-standby", "set-tags-asg")
+_RACED = ("change-fleet-asg", "run-instances", "create-snapshots", "create-volume", "enter-standby", "set-tags-asg")
 HORIZON_SECONDS = 300
 BEYOND = HORIZON_SECONDS + LAG_SECONDS + 60
 """after this nothing may be undecided: EC2's five minutes, and as much again for what the account itself lags"""

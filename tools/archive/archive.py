@@ -36,7 +36,7 @@ Connection = sqlite3.Connection
 
 
 class SqliteArchive:
-    """One SQLite file (tools.cloud.Archive). What a call adds, it adds whole or not at all.
+    """One SQLite file (tools.desk.Archive). What a call adds, it adds whole or not at all.
 
     Every method raises DataError: the file is damaged, locked or full; the hint says the way out.
     Prices are everybody's. Looks, signals, alerts and what follows from them are one account's, and another account

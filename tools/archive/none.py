@@ -10,7 +10,7 @@ from tools.records import Alert, CapacityPool, Exposure, FleetSample, PoolSignal
 
 
 class NoArchive:
-    """tools.cloud.Archive that holds nothing and keeps nothing. `unavailable` says why, and the way out."""
+    """tools.desk.Archive that holds nothing and keeps nothing. `unavailable` says why, and the way out."""
 
     def __init__(self, reason: str) -> None:
         self.unavailable: str | None = reason

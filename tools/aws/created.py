@@ -10,9 +10,19 @@ from typing import Any
 from tools.aws import ec2, fleets, spot_fleets, templates
 from tools.aws.calls import Calls
 from tools.errors import NotFound
-from tools.records import Action, CreateFleet, CreateSnapshots, CreateTemplateVersion, FleetKind, RunInstances, Site
+from tools.records import (
+    INTENT_TAG,
+    Action,
+    CreateFleet,
+    CreateSnapshot,
+    CreateSnapshots,
+    CreateTemplateVersion,
+    CreateVolume,
+    FleetKind,
+    RunInstances,
+    Site,
+)
 
-INTENT_TAG = "spotwarden:intent"
 _LIVE_STATES = ("pending", "running", "stopping", "stopped")
 
 
@@ -38,10 +48,14 @@ def created_by(calls: Calls, intent_id: str, action: Action) -> tuple[str, ...]:
         case CreateTemplateVersion(launch_template_id=template_id):
             versions = templates.template_versions(calls, template_id)
             return tuple(f"{template_id}:{v.number}" for v in versions if v.description == description_of(intent_id))
-        case CreateSnapshots():
+        case CreateSnapshots() | CreateSnapshot():
             filters = [{"Name": f"tag:{INTENT_TAG}", "Values": [intent_id]}]
             rows = calls.pages("ec2", "DescribeSnapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
             return tuple(sorted(r["SnapshotId"] for r in rows))
+        case CreateVolume():
+            filters = [{"Name": f"tag:{INTENT_TAG}", "Values": [intent_id]}]
+            rows = calls.pages("ec2", "DescribeVolumes", "Volumes", Filters=filters)
+            return tuple(sorted(r["VolumeId"] for r in rows))
         case _:
             return ()
 

@@ -171,13 +171,29 @@ def _answered(error: boto.ClientError, *, call: str, wrote: bool) -> SpotError:
     return (kind or Rejected)(f"{call}: {code}: {said}", hint=hint, code=code, request_id=request_id)
 
 
+_WAYS = {
+    "ConcurrentSnapshotLimitExceeded": "wait until a snapshot on its way is complete",
+    "IncorrectState": "wait until it is so, and plan it again",
+    "InvalidSnapshot.InUse": "deregister the image that boots from it first",
+    "InvalidVolume.ZoneMismatch": "snapshot it, and make a new volume from the snapshot in the instance's zone",
+    "SnapshotCreationPerVolumeRateExceeded": "one snapshot of a volume in 15 seconds: ask again later",
+    "SnapshotLimitExceeded": "delete snapshots that nobody needs, or ask AWS for a higher quota",
+    "UnknownVolumeType": "choose another volume type, such as gp3",
+    "VolumeInUse": "detach it first, or make another one from a snapshot",
+    "VolumeLimitExceeded": "delete volumes that nobody needs, or ask AWS for a higher quota",
+}
+"""what EC2 refuses of volumes and snapshots, and the way out. Source  EC2 API error codes"""
+
+
 def _kind(code: str, said: str, call: str) -> tuple[type[CloudError] | None, str]:
     for codes, kind, hint in _KINDS:
         if code in codes:
             return kind, hint.format(call=call)
     if code in _ABSENT or code.endswith((".NotFound", "NotFoundException")) or _says_absent(code, said):
         return NotFound, ""
-    return None, ""
+    if call == "ec2:CreateVolume" and code == "UnsupportedOperation":
+        return Rejected, "not every zone has every volume type: choose gp3, or another zone"
+    return (Rejected, _WAYS[code]) if code in _WAYS else (None, "")
 
 
 def _says_absent(code: str, said: str) -> bool:

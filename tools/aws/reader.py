@@ -19,6 +19,8 @@ from tools.aws import (
     signals,
     singles,
     spot_fleets,
+    storage,
+    storage_rates,
     templates,
 )
 from tools.aws.calls import Calls
@@ -41,10 +43,13 @@ from tools.records import (
     SavingsPlan,
     SetAside,
     Site,
+    Snapshot,
     SpotPrice,
+    StorageRate,
     StoredObject,
     TargetGroup,
     TemplateVersion,
+    Volume,
 )
 
 RATES_KEPT = timedelta(hours=12)
@@ -68,6 +73,7 @@ class AwsReader:
         self._plan_rates: Kept[tuple[str, str], Decimal | None] = Kept(clock, RATES_KEPT)
         self._types: Kept[str, InstanceTypeSpec | None] = Kept(clock, RATES_KEPT)
         self._every_type: Kept[str, tuple[InstanceTypeSpec, ...]] = Kept(clock, RATES_KEPT)
+        self._storage: Kept[str, tuple[StorageRate, ...]] = Kept(clock, RATES_KEPT)
         self._scores: Kept[Configuration, tuple[PlacementScore, ...] | Rejected] = Kept(clock, SCORES_KEPT)
         self.signals_set_aside: tuple[SetAside, ...] = ()
         """events of the latest `pool_signals` whose pool could not be told"""
@@ -95,6 +101,8 @@ class AwsReader:
             return spot_fleets.as_fleets(self._calls, [spot_fleets.one(self._calls, ref.fleet_id)], sight)[0]
         if ref.kind == "instance":
             return singles.as_fleet(self._calls, ref, sight)
+        if ref.kind in {"volume", "snapshot"}:
+            return storage.as_fleet(self._calls, ref, sight)
         return fleets.as_fleets(self._calls, [fleets.one(self._calls, ref.fleet_id)], sight)[0]
 
     def _sight(self) -> ec2.Sight:
@@ -211,6 +219,28 @@ class AwsReader:
 
     def created_by(self, intent_id: str, action: Action) -> tuple[str, ...]:
         return created.created_by(self._calls, intent_id, action)
+
+    def volumes(self, *, volume_ids: Sequence[str] | None = None) -> tuple[Volume, ...]:
+        return storage.volumes(self._calls, volume_ids, self.zone_ids())
+
+    def snapshots(
+        self, *, snapshot_ids: Sequence[str] | None = None, volume_ids: Sequence[str] | None = None
+    ) -> tuple[Snapshot, ...]:
+        return storage.snapshots(self._calls, snapshot_ids, volume_ids)
+
+    def images_of(self, snapshot_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return storage.images_of(self._calls, snapshot_ids)
+
+    def noticed(self, instance_ids: Sequence[str]) -> frozenset[str]:
+        return storage.noticed(self._calls, instance_ids)
+
+    def storage_rates(self) -> tuple[StorageRate, ...]:
+        """Kept for hours within a run."""
+        kept = self._storage.found([self._calls.region])
+        if not kept:
+            kept = {self._calls.region: storage_rates.storage_rates(self._calls, now=self._clock.now())}
+            self._storage.put(kept)
+        return kept[self._calls.region]
 
     def site(self, kind: FleetKind, name: str, subnet_ids: Sequence[str]) -> Site:
         return created.site(self._calls, kind, name, subnet_ids, now=self._clock.now())

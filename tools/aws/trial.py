@@ -16,26 +16,24 @@ from tools.aws.calls import Calls
 from tools.cloud import Clock, FleetSettings
 from tools.errors import Rejected
 from tools.fleets.launches import mix_after
-from tools.records import (
-    Action,
-    ChangeFleet,
-    DeleteFleet,
-    OperateInstances,
-    SetTags,
-    SetVolumeRetention,
-)
+from tools.records import Action, ChangeFleet, OperateInstances, SetTags
 
 WOULD = "AWS would do it: {call} with DryRun says so; capacity is not looked at"
 _WILLING = "DryRunOperation"
 _HAVE_IT = frozenset(
     {
+        "AttachVolume",
         "CancelSpotFleetRequests",
         "CreateFleet",
         "CreateLaunchTemplateVersion",
+        "CreateSnapshot",
         "CreateSnapshots",
         "CreateTags",
+        "CreateVolume",
         "DeleteFleets",
+        "DeleteSnapshot",
         "DeleteTags",
+        "DeleteVolume",
         "ModifyFleet",
         "ModifyInstanceAttribute",
         "RunInstances",
@@ -94,12 +92,10 @@ def _first_call(calls: Calls, clock: Clock, action: Action) -> Callable[[Any], o
     """What makes it, wanting to be told how to send; None = no call of EC2's own."""
     if action.kind in _CREATING:
         return partial(_CREATING[action.kind], action=action, intent=_Nobody())
+    if action.kind in _BY_ID:
+        return partial(_BY_ID[action.kind], action=action)
     call: Callable[[Any], object] | None = None
     match action:
-        case DeleteFleet():
-            call = partial(fleet_writes.delete, action=action)
-        case SetVolumeRetention():
-            call = partial(volume_writes.set_retention, action=action)
         case ChangeFleet() if action.fleet.kind == "ec2-fleet":
             call = partial(_send_modification, parameters=_modification(calls, clock, action))
         case OperateInstances() if action.fleet.kind == "instance":
@@ -116,6 +112,15 @@ _CREATING: dict[str, Callable[..., object]] = {
     "run-instances": fleet_writes.run,
     "create-launch-template-version": fleet_writes.create_template_version,
     "create-snapshots": volume_writes.create_snapshots,
+    "create-snapshot": volume_writes.create_snapshot,
+    "create-volume": volume_writes.create_volume,
+}
+_BY_ID: dict[str, Callable[..., object]] = {
+    "delete-fleet": fleet_writes.delete,
+    "set-delete-on-termination": volume_writes.set_retention,
+    "attach-volume": volume_writes.attach_volume,
+    "delete-volume": volume_writes.delete_volume,
+    "delete-snapshot": volume_writes.delete_snapshot,
 }
 
 

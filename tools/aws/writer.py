@@ -22,11 +22,16 @@ from tools.cloud import Clock, FleetSettings, Receipt
 from tools.errors import Rejected
 from tools.records import (
     Action,
+    AttachVolume,
     CancelInstanceRefresh,
     CreateFleet,
+    CreateSnapshot,
     CreateSnapshots,
     CreateTemplateVersion,
+    CreateVolume,
     DeleteFleet,
+    DeleteSnapshot,
+    DeleteVolume,
     FleetAction,
     FleetRef,
     Intent,
@@ -119,6 +124,21 @@ class AwsWriter:
 
     def create_snapshots(self, intent: Intent, action: CreateSnapshots) -> Receipt:
         return volume_writes.create_snapshots(self._granted(intent, action), action, intent)
+
+    def create_snapshot(self, intent: Intent, action: CreateSnapshot) -> Receipt:
+        return volume_writes.create_snapshot(self._granted(intent, action), action, intent)
+
+    def create_volume(self, intent: Intent, action: CreateVolume) -> Receipt:
+        return volume_writes.create_volume(self._granted(intent, action), action, intent)
+
+    def attach_volume(self, intent: Intent, action: AttachVolume) -> Receipt:
+        return volume_writes.attach_volume(self._granted(intent, action), action)
+
+    def delete_volume(self, intent: Intent, action: DeleteVolume) -> Receipt:
+        return volume_writes.delete_volume(self._granted(intent, action), action)
+
+    def delete_snapshot(self, intent: Intent, action: DeleteSnapshot) -> Receipt:
+        return volume_writes.delete_snapshot(self._granted(intent, action), action)
 
     def set_tags(self, intent: Intent, ref: FleetRef, tags: Sequence[Tag]) -> Receipt:
         self._same_target(intent, ref)

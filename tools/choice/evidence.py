@@ -9,7 +9,8 @@ from datetime import datetime
 
 from tools.choice.baseline import Commitments
 from tools.choice.useful_hour import WorkShape
-from tools.cloud import AdvisorReader, Archive, CloudReader
+from tools.cloud import CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import AccessDenied, Rejected, Throttled
 from tools.market.advisor import known_bands
 from tools.records import LINUX, AdvisorBand, CapacityPool, Exposure, PlacementScore

@@ -12,7 +12,8 @@ from tools.choice.measured import measured_work
 from tools.choice.ranking import order_named, ranked
 from tools.choice.survey import SURVEY_IAM, Doors, Question, analysis, survey, weighed
 from tools.choice.useful_hour import WorkShape
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import NoPriceHistory, NotFound, UsageError
 from tools.market.subject import fleet_among, is_instance_type
 from tools.records import LINUX, Fleet, InstanceTypeSpec, OpportunityAnalysis

@@ -11,7 +11,8 @@ from tools.choice.ranking import order_named, ranked
 from tools.choice.survey import NO_ON_DEMAND, SURVEY_IAM, Doors, Question, analysis, survey, weighed
 from tools.choice.useful_hour import WorkShape
 from tools.choice.wanted import Range, Wanted, sift
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import UsageError
 from tools.records import LINUX, InstanceTypeSpec, Opportunity, OpportunityAnalysis, PoolPrices
 from tools.tool import tool

@@ -10,7 +10,8 @@ from tools.choice.left_out import LeftOut
 from tools.choice.ranking import Order
 from tools.choice.useful_hour import WorkShape
 from tools.choice.weigh import weigh
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import UsageError
 from tools.market.pricebook import list_rates
 from tools.market.prices import analyze

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from tools.cloud import CloudReader
 from tools.errors import NotFound, UsageError
+from tools.fleets import draw_up_storage
+from tools.fleets.draw_up_storage import NOTHING_TYPED, StorageTyped
 from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet
 from tools.fleets.operate import its_group, running_refresh
@@ -63,6 +65,7 @@ class Typed:
     exclude_boot: bool = False
     tags: tuple[Tag, ...] = ()
     untag: tuple[str, ...] = ()
+    storage: StorageTyped = NOTHING_TYPED
 
 
 def draw_up(reader: CloudReader, name: str, operation: str, typed: Typed) -> Action:
@@ -207,6 +210,20 @@ def _snapshot(reader: CloudReader, name: str, operation: str, typed: Typed) -> A
     )
 
 
+def _restore(reader: CloudReader, name: str, _operation: str, typed: Typed) -> Action:
+    return draw_up_storage.restore(reader, name, typed.storage, typed.tags)
+
+
+def _attach(reader: CloudReader, name: str, operation: str, typed: Typed) -> Action:
+    fleet, instance = _one_instance(reader, name, operation, typed)
+    device = _one("--devices", operation, typed.devices) if typed.devices else None
+    return draw_up_storage.attach(reader, fleet, instance, typed.storage, device)
+
+
+def _alone(reader: CloudReader, name: str, operation: str, typed: Typed) -> Action:
+    return draw_up_storage.alone(reader, name, operation, typed.storage)
+
+
 def _tags(reader: CloudReader, name: str, _operation: str, typed: Typed) -> Action:
     return SetTags(fleet=find_fleet(reader, name).ref, tags=typed.tags, remove=typed.untag)
 
@@ -224,6 +241,11 @@ OPERATIONS: dict[str, Callable[[CloudReader, str, str, Typed], Action]] = {
     "keep-volumes": _volumes,
     "delete-volumes": _volumes,
     "snapshot": _snapshot,
+    "snapshot-volume": _alone,
+    "restore-volume": _restore,
+    "attach-volume": _attach,
+    "delete-volume": _alone,
+    "delete-snapshot": _alone,
     "tag": _tags,
 }
 

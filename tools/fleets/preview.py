@@ -12,6 +12,7 @@ from tools.fleets.owners import ownership_warnings
 from tools.fleets.prices import AccountPrices, fleet_types, read_account_prices, types_named
 from tools.market.pricebook import read_price_book
 from tools.money.hourly import EffectiveChange, bought
+from tools.money.storage import a_day
 from tools.records import Action, Fleet, HourlyCost, Preview, ReplaceInstances, RiskLevel
 from tools.risk.score import fleet_level
 
@@ -87,7 +88,7 @@ def _of_things(action: Action, fleet: Fleet, *, now: datetime) -> Preview:
         effective_usd_per_hour=None,
         unused_commitment_usd_per_hour=None,
     )
-    changes = effect.lines(action, fleet)
+    changes, cost = effect.lines(action, fleet), effect.cost(action, fleet)
     return Preview(
         fleet=fleet.ref,
         state_fingerprint=fleet.fingerprint,
@@ -97,13 +98,13 @@ def _of_things(action: Action, fleet: Fleet, *, now: datetime) -> Preview:
         instances_total=len(fleet.instances),
         cost_before=unread,
         cost_after=unread,
-        added_cost_usd_per_day=Decimal(0) if effect.free else None,
+        added_cost_usd_per_day=Decimal(0) if effect.free else cost and a_day(cost),
         risk_before="unknown",
         risk_after="unknown",
         reversible=effect.can_undo(action),
         calls=effect.calls(action) if changes else (),
         warnings=(*effect.warnings(action, fleet, None), *ownership_warnings(fleet)),
-        price_as_of=None,
+        price_as_of=cost.as_of if cost is not None else None,
         as_of=now,
         source=SOURCE,
     )

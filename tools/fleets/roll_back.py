@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from tools.cloud import AuditReader, ChangeMade, CloudReader
+from tools.cloud import CloudReader
+from tools.desk import AuditReader, ChangeMade
 from tools.errors import NotFound, UsageError
 from tools.fleets.effects import effect_of
 from tools.fleets.find import find_fleet

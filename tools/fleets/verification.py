@@ -34,9 +34,11 @@ def verification_of(action: Action) -> Literal["rollback", "escalate"] | None:
 
     Raises  UsageError: no such kind is carried out
     """
-    if isinstance(action, RunInstances):  # instances of no fleet: there is nothing that says how many shall run
+    effect = effect_of(action)
+    # instances of no fleet: there is nothing that says how many shall run
+    if isinstance(action, RunInstances) or not effect.watched:
         return None
-    return "rollback" if effect_of(action).can_undo(action) else "escalate"
+    return "rollback" if effect.can_undo(action) else "escalate"
 
 
 def baseline_of(

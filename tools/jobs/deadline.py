@@ -10,7 +10,7 @@ from threading import Lock
 
 import numpy as np
 
-from tools.cloud import Archive
+from tools.desk import Archive
 from tools.errors import DataError
 from tools.figures import share
 from tools.market.pricebook import PriceBook

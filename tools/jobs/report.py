@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.cloud import AdvisorReader, Archive, AuditReader, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive, AuditReader
 from tools.errors import CheckpointDamaged, NotFound, UsageError
 from tools.fleets.dry_pools import places_of
 from tools.fleets.launches import spot_pools

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from tools.cloud import AdvisorReader, Clock
+from tools.cloud import Clock
+from tools.desk import AdvisorReader
 from tools.errors import DataError, Unreachable, UsageError
 from tools.market.advisor_file import BANDS, Table, date_of_file, read_table
 from tools.records import AdvisorBand

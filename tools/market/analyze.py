@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.cloud import Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import Archive
 from tools.errors import NoPriceHistory
 from tools.market.prices import analyze
 from tools.market.stretch import read_stretch

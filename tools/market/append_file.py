@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.cloud import Archive
+from tools.desk import Archive
 from tools.errors import DataError, NoPriceHistory
 from tools.market.columns import PriceColumns, exact, moment_of, sieve
 from tools.market.history_file import Progress, read_history

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tools.cloud import Archive, CloudReader
+from tools.cloud import CloudReader
+from tools.desk import Archive
 from tools.errors import SpotError
 from tools.records import LINUX, SetAside, SpotPrice, utc_text
 

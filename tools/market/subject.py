@@ -29,6 +29,8 @@ _BY_ID: dict[FleetKind, re.Pattern[str]] = {
     "instance": INSTANCE_ID,
     "ec2-fleet": re.compile(r"^(ec2-fleet/)?fleet-[0-9a-f-]{8,40}$"),
     "spot-fleet": re.compile(r"^(spot-fleet/)?sfr-[0-9a-f-]{8,40}$"),
+    "volume": re.compile(r"^(volume/)?vol-[0-9a-f]{8,17}$"),
+    "snapshot": re.compile(r"^(snapshot/)?snap-[0-9a-f]{8,17}$"),
 }
 
 

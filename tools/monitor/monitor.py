@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from tools.cloud import Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import Archive
 from tools.errors import SpotError
 from tools.monitor.alerts import raise_alerts
 from tools.monitor.conditions import IN_THE_LAST, Condition, conditions, not_seen

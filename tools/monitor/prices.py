@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tools.cloud import Archive, CloudReader
+from tools.cloud import CloudReader
+from tools.desk import Archive
 from tools.records import LINUX
 
 EC2_KEEPS = timedelta(days=90)

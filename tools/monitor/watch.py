@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tools.cloud import Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import Archive
 from tools.fleets.describe import list_fleets
 from tools.monitor.alerts import raise_alerts
 from tools.monitor.conditions import IN_THE_LAST, conditions, not_seen

@@ -17,7 +17,12 @@ from tools.records.changes import (
 )
 from tools.records.operations import (
     OPERATION_TYPES,
+    AttachVolume,
+    CreateSnapshot,
     CreateSnapshots,
+    CreateVolume,
+    DeleteSnapshot,
+    DeleteVolume,
     OperateInstances,
     ReplaceInstances,
     RequestCheckpoint,
@@ -43,6 +48,11 @@ Action = Annotated[
     | SetTargets
     | SetVolumeRetention
     | CreateSnapshots
+    | CreateSnapshot
+    | CreateVolume
+    | AttachVolume
+    | DeleteVolume
+    | DeleteSnapshot
     | SetTags,
     Field(discriminator="kind"),
 ]
@@ -67,10 +77,19 @@ ACTION_TYPES: tuple[str, ...] = (
     "register-targets",
     "set-delete-on-termination",
     "create-snapshots",
+    "create-snapshot",
+    "create-volume",
+    "attach-volume",
+    "delete-volume",
+    "delete-snapshot",
     "tag",
     "remove-tag",
 )
 """every word a policy's `actions:` may name"""
+
+
+INTENT_TAG = "spotwarden:intent"
+"""on everything that an intent created: its id"""
 
 
 class Permit(Record):

@@ -10,7 +10,8 @@ from tools.records.base import Money, Name, Record, UtcTime, digest_of
 from tools.records.market import CapacityPool, RiskLevel
 
 InstanceTypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$", max_length=60)]
-FleetKind = Literal["asg", "ec2-fleet", "spot-fleet", "instance"]
+FleetKind = Literal["asg", "ec2-fleet", "spot-fleet", "instance", "volume", "snapshot"]
+"""a volume or a snapshot stands alone only in what concerns it alone: a fleet of nothing, with its own tags"""
 FleetType = Literal["maintain", "request", "instant"]
 OnDemandAllocationStrategy = Literal["prioritized", "lowest-price"]
 SpotAllocationStrategy = Literal[
@@ -34,8 +35,8 @@ class FleetRef(Record):
 
     kind: FleetKind
     fleet_id: Name
-    """Auto Scaling group name, EC2 Fleet id (fleet-…), Spot Fleet request id (sfr-…), or a single instance's id;
-    the name that it shall bear, for what does not exist yet"""
+    """Auto Scaling group name, EC2 Fleet id (fleet-…), Spot Fleet request id (sfr-…), or the id of a single instance,
+    volume or snapshot; the name that it shall bear, for what does not exist yet"""
     account_id: str = Field(pattern=r"^\d{12}$")
     region: Name
 

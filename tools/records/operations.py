@@ -10,6 +10,7 @@ from tools.records.fleets import InstanceTypeName, Tag
 
 InstanceId = Annotated[str, Field(pattern=r"^i-[0-9a-f]{8,17}$")]
 VolumeId = Annotated[str, Field(pattern=r"^vol-[0-9a-f]{8,17}$")]
+SnapshotId = Annotated[str, Field(pattern=r"^snap-[0-9a-f]{8,17}$")]
 SecondsLeft = Annotated[int, Field(ge=0, le=3_600)]
 
 
@@ -39,6 +40,8 @@ class RequestCheckpoint(FleetAction):
     instance_ids: tuple[InstanceId, ...] = Field(min_length=1, max_length=100)
     notice_digest: str
     """of the notice that caused it: one request a notice"""
+    freeze_seconds: int | None = Field(default=None, ge=1, le=120)
+    """hold writes still for so long after saving, for a snapshot; None = save only"""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -163,6 +166,8 @@ class CreateSnapshots(FleetAction):
     volume_ids: tuple[VolumeId, ...] = Field(min_length=1, max_length=40)
     """as attached now: all of the instance's volumes, or all but its root"""
     exclude_boot_volume: bool
+    stopped: bool = False
+    """the instance is stopped, and is to be at that moment: nothing is being written; False = it may run"""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -171,6 +176,82 @@ class CreateSnapshots(FleetAction):
     @property
     def touches(self) -> str:
         return f"snapshots of {self.instance_id}"
+
+
+class CreateSnapshot(FleetAction):
+    """Snapshot one volume, whether an instance has it or not: `fleet` is the volume itself."""
+
+    kind: Literal["create-snapshot"] = "create-snapshot"
+    volume_id: VolumeId
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return ("create-snapshot",)
+
+
+class CreateVolume(FleetAction):
+    """Make a volume from a snapshot, in any zone of the region: how data crosses zones.
+
+    `fleet` is that of the instance that shall have it, or the snapshot itself.
+    """
+
+    kind: Literal["create-volume"] = "create-volume"
+    snapshot_id: SnapshotId
+    zone_name: Name
+    volume_type: Name
+    size_gib: int = Field(ge=1, le=65_536)
+    """at least the snapshot's"""
+    encrypted: bool
+    iops: int | None = Field(default=None, ge=100)
+    throughput_mib_per_second: int | None = Field(default=None, ge=125)
+    tags: tuple[Tag, ...] = ()
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return ("create-volume",)
+
+    @property
+    def touches(self) -> str:
+        return f"a volume from {self.snapshot_id}"
+
+
+class AttachVolume(FleetAction):
+    """Attach a volume that nothing has to an instance of the same zone: `fleet` is the instance's."""
+
+    kind: Literal["attach-volume"] = "attach-volume"
+    volume_id: VolumeId
+    instance_id: InstanceId
+    device_name: Name
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return ("attach-volume",)
+
+    @property
+    def touches(self) -> str:
+        return f"volume/{self.volume_id}"
+
+
+class DeleteVolume(FleetAction):
+    """Delete one volume that no instance has: `fleet` is the volume itself. What it holds is gone."""
+
+    kind: Literal["delete-volume"] = "delete-volume"
+    volume_id: VolumeId
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return ("delete-volume",)
+
+
+class DeleteSnapshot(FleetAction):
+    """Delete one snapshot: `fleet` is the snapshot itself."""
+
+    kind: Literal["delete-snapshot"] = "delete-snapshot"
+    snapshot_id: SnapshotId
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return ("delete-snapshot",)
 
 
 class SetTags(FleetAction):

@@ -55,14 +55,14 @@ def carry_out_request(writer: CloudWriter, intent: Intent, action: RequestCheckp
 
 def _ask(writer: CloudWriter, intent: Intent, action: RequestCheckpoint, instance_id: str) -> str:
     """The request's id."""
-    body = canonical_json(
-        {
-            "fleet": action.fleet.label,
-            "instance_id": instance_id,
-            "job_id": action.job_id,
-            "notice_digest": action.notice_digest,
-        }
-    ).encode()
+    said = {
+        "fleet": action.fleet.label,
+        "instance_id": instance_id,
+        "job_id": action.job_id,
+        "notice_digest": action.notice_digest,
+    }
+    freeze = {} if action.freeze_seconds is None else {"freeze_seconds": action.freeze_seconds}
+    body = canonical_json(said | freeze).encode()
     try:
         return "".join(writer.put_object_once(intent, action.bucket, marker_key(action, instance_id), body).request_ids)
     except Rejected as error:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from tools.cloud import Archive
+from tools.desk import Archive
 from tools.errors import DataError, UsageError
 from tools.figures import share
 from tools.records import AdvisorBand, CapacityPool, Evidence, Exposure, Hazard, Interruption

@@ -4,7 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import AccessDenied, DataError, NotFound, Rejected
 from tools.market.subject import named_fleet
 from tools.records import (

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import UsageError
 from tools.market.subject import named_fleet
 from tools.records import Name

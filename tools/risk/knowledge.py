@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tools.cloud import AdvisorReader, Archive, CloudReader
+from tools.cloud import CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import AccessDenied, DataError, Rejected, Throttled
 from tools.market.advisor import known_bands
 from tools.market.subject import FLEETS_IAM

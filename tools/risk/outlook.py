@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import NoPriceHistory
 from tools.market.pricebook import PriceBook
 from tools.market.subject import is_instance_type, named_fleet

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.errors import AccessDenied, Rejected, Throttled
 from tools.market.pricebook import PriceBook, read_price_book
 from tools.market.subject import named_fleet

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tools.cloud import AdvisorReader, Archive, Clock, CloudReader
+from tools.cloud import Clock, CloudReader
+from tools.desk import AdvisorReader, Archive
 from tools.market.pricebook import PriceBook, read_price_book
 from tools.records import CapacityPool, Fleet, Hazard, Interruption, PlacementScore, RiskScore
 from tools.risk.hazard import StateForecaster, pool_forecast

@@ -27,6 +27,7 @@ from tools.simulation import (
     scenario_tour,
     spot_fleets,
     standby,
+    storage,
     tags,
     targets,
     templates,
@@ -90,6 +91,7 @@ def build(*, scenario: str, seed: int, speed: float | None, prices: Path | None,
 def _install(world: World, settler: Settler) -> FleetActions:
     """Replace moto's answers with ours, and put what happens on ticks in its order."""
     volumes.install(world)
+    storage.install(world)
     for part in (machines, instances, tags, prices_api, catalogue, records_api, standby, templates):
         part.install(world)
     fleets = ec2_fleets.install(world, settler)

@@ -195,6 +195,10 @@ class SimulatedAccount:
         """How many new questions for placement scores EC2 answers in 24 hours; 0 = none. Raises DataError."""
         self._post("limits", placement_configurations=configurations)
 
+    def fate_snapshots(self, fate: str, *, volume_id: str = "*") -> None:
+        """What becomes of a volume's snapshots, or of all: usual, error, never (they stay pending)."""
+        self._post("snapshots", fate=fate, volume_id=volume_id)
+
     # --- what can be seen from behind
     def effects(self, after: int = 0) -> list[dict[str, Any]]:
         """Rows of the effect log with seq > after, oldest first."""

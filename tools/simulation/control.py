@@ -17,6 +17,7 @@ from tools.simulation.settling import Settler
 from tools.simulation.world import ACCOUNT_ID, World
 
 MOST_SECONDS = 31 * 86_400
+SNAPSHOT_FATES = ("usual", "error", "never")
 
 
 class Control:
@@ -38,6 +39,7 @@ class Control:
             ("POST", "dry"): self.dry,
             ("POST", "random"): self.random,
             ("POST", "limits"): self.limits,
+            ("POST", "snapshots"): self.snapshots,
         }
 
     def answer(self, environ: dict[str, Any]) -> tuple[int, bytes]:
@@ -113,6 +115,17 @@ class Control:
             raise ValueError(f"placement_configurations: saw {count}, expected 0 or more")
         self.world.placement_configurations = count
         return {"placement_configurations": count}
+
+    def snapshots(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What becomes of a volume's snapshots, or of every one's (*), from now on."""
+        volume_id, fate = str(given.get("volume_id", "*")), str(_need(given, "fate"))
+        if fate not in SNAPSHOT_FATES:
+            raise ValueError(f"fate: saw {fate!r}, expected one of {', '.join(SNAPSHOT_FATES)}")
+        if volume_id != "*" and volume_id not in self.world.ec2.volumes:
+            raise LookupError(f"{volume_id}: no such volume")
+        with self.world.lock:
+            self.world.snapshot_fates[volume_id] = fate
+            return {"fates": dict(self.world.snapshot_fates)}
 
     def advisor(self, _: dict[str, Any]) -> dict[str, Any]:
         with self.world.lock:

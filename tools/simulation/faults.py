@@ -8,7 +8,8 @@
 | expired-credentials   | RequestExpired, ExpiredToken…                           | none                          |
 | token-mismatch        | IdempotentParameterMismatch; calls with a client token  | none                          |
 | quota                 | VcpuLimitExceeded, MaxSpotInstanceCountExceeded; calls  | none                          |
-|                       | that launch; an instant fleet says it in its Errors     |                               |
+|                       | that launch; an instant fleet says it in its Errors;    |                               |
+|                       | VolumeLimitExceeded, SnapshotLimitExceeded              |                               |
 | insufficient-capacity | InsufficientInstanceCapacity; an instant fleet says it  | none                          |
 |                       | in its Errors (a pool runs dry by /_sim/dry)            |                               |
 | partial               | some items done, the rest as AWS says it                | half of the items: CreateFleet|
@@ -41,6 +42,7 @@ from tools.simulation.wire import TOKENS, Request
 
 PARTIAL = ("CreateFleet", "DeleteFleets", "CancelSpotFleetRequests", "RunInstances")
 LAUNCHING = ("RunInstances", "StartInstances", "RequestSpotInstances", "CreateFleet", "RequestSpotFleet")
+STORING = ("CreateVolume", "CreateSnapshot", "CreateSnapshots")
 READS = ("Describe", "List", "Get")
 STALE_SERVICES = ("ec2", "autoscaling", "elasticloadbalancing")
 WITHOUT_BODY = ("PutObject", "DeleteObject", "HeadObject", "HeadBucket", "CreateBucket")
@@ -97,7 +99,7 @@ def _concerns(kind: str, request: Request) -> bool:
     operation = request.operation
     could: dict[str, bool] = {
         "token-mismatch": request.client_token is not None,
-        "quota": operation in LAUNCHING,
+        "quota": operation in (*LAUNCHING, *STORING),
         "partial": request.parameters.get("Type") == "instant" if operation == "CreateFleet" else operation in PARTIAL,
         "stale": request.service in STALE_SERVICES and operation.startswith(READS),
         "malformed": operation not in WITHOUT_BODY,
@@ -114,7 +116,10 @@ def _misfit(kind: str, operation: str) -> str | None:
     lags = name.startswith(READS) and service != "s3" and not name.endswith(("Object", "ObjectsV2"))
     never: dict[str, tuple[bool, str]] = {
         "token-mismatch": (name not in TOKENS, "it takes no client token: " + ", ".join(sorted(TOKENS)) + " do"),
-        "quota": (name not in LAUNCHING, f"it launches nothing under an EC2 quota: {', '.join(LAUNCHING)} do"),
+        "quota": (
+            name not in (*LAUNCHING, *STORING),
+            f"it launches nothing under an EC2 quota: {', '.join((*LAUNCHING, *STORING))} do",
+        ),
         "partial": (name not in PARTIAL, f"it is done whole or not at all: {', '.join(PARTIAL)} answer item by item"),
         "stale": (not lags, "only Describe*, List* and Get* of EC2, Auto Scaling and Elastic Load Balancing lag"),
         "malformed": (name in WITHOUT_BODY, "its answer has no body"),

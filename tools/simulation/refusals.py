@@ -34,6 +34,11 @@ _TEXTS = {
     "quota": "You have requested more capacity than your current limit allows.",
     "insufficient-capacity": "There is no Spot capacity available that matches your request.",
 }
+_STORED = {
+    "CreateVolume": "VolumeLimitExceeded",
+    "CreateSnapshot": "SnapshotLimitExceeded",
+    "CreateSnapshots": "SnapshotLimitExceeded",
+}
 _WHO = "User: arn:aws:iam::123456789012:user/spotwarden is not authorized to perform"
 _WIRES = {"ec2": 0, "query": 1, "rest-xml": 2}
 
@@ -64,7 +69,9 @@ def short_of(request: Request, kind: str) -> tuple[float, str] | None:
 
 
 def quota_code(request: Request) -> str:
-    """Which limit EC2 would name: that of spot instances, or that of on-demand vCPUs."""
+    """Which limit EC2 would name: that of volumes, of snapshots, of spot instances, or of on-demand vCPUs."""
+    if request.operation in _STORED:
+        return _STORED[request.operation]
     said = [str(v).lower() for k, v in request.parameters.items() if k.endswith(("MarketType", "TargetCapacityType"))]
     spot = "spot" in said or request.operation in ("RequestSpotFleet", "RequestSpotInstances")
     return "MaxSpotInstanceCountExceeded" if spot else "VcpuLimitExceeded"

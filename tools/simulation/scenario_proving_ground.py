@@ -8,6 +8,8 @@ lone-spot   a spot instance of a persistent request: it can be stopped
 lone-saver  on demand, set up for hibernation, with a data volume that outlives it
 lone-managed  an instance that Amazon EKS operates
 proving     a launch template with two versions, the first the default
+kept-data, scratch  volumes that nothing has, the first with a snapshot
+old-index   a snapshot of a volume that is gone
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from typing import Any
 
 from moto.elbv2.models import elbv2_backends
 
-from tools.simulation import scenario_tour
+from tools.simulation import scenario_tour, storage
 from tools.simulation.agents import JobAgent
 from tools.simulation.ec2_fleets import FleetActions
 from tools.simulation.fleets import Launch, plan
@@ -64,7 +66,9 @@ def lay_out(world: World, settler: Settler, fleets: FleetActions) -> Laid:
         _renderers(fleets, template)
         _crawlers(world, settler, template)
         _lone(world, settler, now)
-        return Laid((), [_job(world, now)], world.queue_name)
+        job = _job(world, now)
+        storage.lay_out(world, now)
+        return Laid((), [job], world.queue_name)
 
 
 def _group(world: World, settler: Settler, name: str, tags: dict[str, str], now: datetime, **settings: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.elbv2.models import elbv2_backends
 
+from tools.simulation import storage
 from tools.simulation.agents import JobAgent, put
 from tools.simulation.ec2_fleets import FleetActions
 from tools.simulation.fleets import Launch, plan
@@ -131,6 +132,7 @@ def lay_out(world: World, settler: Settler, fleets: FleetActions) -> Laid:
         agents = [_job(world, group, now) for group in GROUPS if group.tags["checkpointed"] == "true"]
         if not isinstance(world.market, RecordedMarket):  # t3 is younger than some recordings
             world.reserved.append(_reserved(world, now))
+        storage.lay_out(world, now)
         return Laid((_savings_plan(world, kinds, now),), agents, world.queue_name)
 
 

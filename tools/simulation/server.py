@@ -54,10 +54,14 @@ CHECKED_DRY = frozenset(
         "CreateLaunchTemplate",
         "CreateLaunchTemplateVersion",
         "ModifyLaunchTemplate",
+        "AttachVolume",
         "CreateSnapshot",
         "CreateSnapshots",
         "CreateTags",
+        "CreateVolume",
+        "DeleteSnapshot",
         "DeleteTags",
+        "DeleteVolume",
     )
 )
 """whose dry runs are carried out up to the effect, so that what is not there is said"""

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from tools.records import utc_text
+from tools.simulation import storage_prices
 from tools.simulation.rates import LICENCES, LOCATIONS, is_accelerated, known_types, list_price, memory_gib, vcpus
 
 _OFFER = "JRTCKXETXF"  # the offer code of on-demand terms in every AWS price list
@@ -29,7 +30,9 @@ def get_products(body: Mapping[str, Any], *, as_of: datetime) -> dict[str, Any]:
     if body.get("ServiceCode") != "AmazonEC2":
         raise ValueError(f"Service code {body.get('ServiceCode')!r} not found: this account lists AmazonEC2")
     wanted = [(f["Field"], str(f["Value"])) for f in body.get("Filters") or []]
-    found = [p for p in _products(dict(wanted)) if all(_has(p, field, value) for field, value in wanted)]
+    hint = dict(wanted)
+    listed = storage_prices.products(hint) if hint.get("productFamily") in storage_prices.FAMILIES else _products(hint)
+    found = [p for p in listed if all(_has(p, field, value) for field, value in wanted)]
     token = str(body.get("NextToken") or "0")
     if not token.isdigit():
         raise ValueError("The NextToken is invalid")
@@ -91,7 +94,7 @@ def _attributes(kind: str, region: str, system: str, tenancy: str, status: str, 
 
 def _has(product: Mapping[str, str], field: str, value: str) -> bool:
     if field in ("productFamily", "ServiceCode"):
-        return value in ("Compute Instance", "AmazonEC2")
+        return value in (product.get("_family", "Compute Instance"), "AmazonEC2")
     return product.get(field) == value
 
 
@@ -99,7 +102,10 @@ def _document(product: Mapping[str, str], as_of: datetime) -> dict[str, Any]:
     attributes = {k: v for k, v in product.items() if not k.startswith("_")}
     sku = sha256(json.dumps(attributes, sort_keys=True).encode()).hexdigest()[:16].upper()
     term, rate = f"{sku}.{_OFFER}", f"{sku}.{_OFFER}.{_RATE}"
-    what = f"${product['_usd']} per On Demand {product['operatingSystem']} {product['instanceType']} Instance Hour"
+    unit, family = product.get("_unit", "Hrs"), product.get("_family", "Compute Instance")
+    what = f"${product['_usd']} per {unit} of {product['usagetype']}"
+    if unit == "Hrs":
+        what = f"${product['_usd']} per On Demand {product['operatingSystem']} {product['instanceType']} Instance Hour"
     dimension = {
         "appliesTo": [],
         "beginRange": "0",
@@ -107,7 +113,7 @@ def _document(product: Mapping[str, str], as_of: datetime) -> dict[str, Any]:
         "endRange": "Inf",
         "pricePerUnit": {"USD": product["_usd"]},
         "rateCode": rate,
-        "unit": "Hrs",
+        "unit": unit,
     }
     on_demand = {
         "effectiveDate": "2026-11-01T00:00:00Z",
@@ -117,7 +123,7 @@ def _document(product: Mapping[str, str], as_of: datetime) -> dict[str, Any]:
         "termAttributes": {},
     }
     return {
-        "product": {"attributes": attributes, "productFamily": "Compute Instance", "sku": sku},
+        "product": {"attributes": attributes, "productFamily": family, "sku": sku},
         "publicationDate": utc_text(as_of),
         "serviceCode": "AmazonEC2",
         "terms": {"OnDemand": {term: on_demand}},

@@ -1,7 +1,8 @@
 """Disks and snapshots as EC2 keeps them, where moto's own differ.
 
-Every instance has a root volume on /dev/xvda that goes with it; a snapshot takes its time; volumes whose
-DeleteOnTermination is false outlive their instance (that much moto does).
+Every instance has a root volume on /dev/xvda that goes with it; a snapshot takes its time, and may fail or never end
+(/_sim/snapshots); volumes whose DeleteOnTermination is false outlive their instance (that much moto does).
+What stands alone, how it is made, attached and deleted, is in storage.py.
 Source  EC2 user guide: preserve data when an instance is terminated; EBS user guide: snapshot status
 """
 
@@ -108,10 +109,19 @@ def _progress(snapshot: Snapshot) -> str:
 
 
 def tick(world: World, now: datetime) -> None:
-    """Snapshots come along. Called on every tick."""
+    """Snapshots come along, as they are fated to. Called on every tick."""
     for snapshot in world.ec2.snapshots.values():
-        if snapshot.status == "pending":
-            began, done_at = vars(snapshot)["began"], vars(snapshot)["done_at"]
-            vars(snapshot)["share"] = min(int(100 * (now - began) / (done_at - began)), 100)
-            if now >= done_at:
-                snapshot.status = "completed"
+        if snapshot.status != "pending":
+            continue
+        fate = world.snapshot_fates.get(snapshot.volume.id, world.snapshot_fates.get("*", "usual"))
+        began, done_at = vars(snapshot)["began"], vars(snapshot)["done_at"]
+        share = int(100 * (now - began) / (done_at - began))
+        vars(snapshot)["share"] = min(share, 99 if fate == "never" else 100)
+        if now >= done_at and fate != "never":
+            finish(snapshot, now, failed=fate == "error")
+
+
+def finish(snapshot: Snapshot, now: datetime, *, failed: bool = False) -> None:
+    snapshot.status = "error" if failed else "completed"
+    if not failed:
+        vars(snapshot)["completion_time"] = now.replace(tzinfo=None)

@@ -104,6 +104,8 @@ class World:
     """group → instances that its instance refresh replaces now, new before old"""
     stopping: dict[str, datetime] = field(default_factory=dict)
     """instance → when its stop is done"""
+    snapshot_fates: dict[str, str] = field(default_factory=dict)
+    """volume, or * → what becomes of its snapshots: error | never (it ends); others end as usual"""
     short: tuple[float, str] | None = None
     """of the call in hand: the share that is to be done, and AWS's code for the rest; None = all of it"""
     affected: list[str] | None = None

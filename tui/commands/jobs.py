@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tui.commands.compose import compose
 from tui.config import Settings, is_terminal, settings_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _WORKLOADS, _PRIORITIES = ("training", "batch", "ci", "other"), ("low", "normal"
 _LONGEST_NAME = 120
 
 Name = Annotated[str, typer.Argument(help="the job's name, or its fleet's")]
+app.command()(compose)
 
 
 @app.callback()
@@ -34,6 +36,7 @@ def jobs() -> None:
     status    progress, ETA, slack, lost work, recoveries: spotwarden jobs status nightly --watch
     recover   draw up and carry out what a recovery lacks: spotwarden jobs recover nightly --dry-run
     forget    spotwarden jobs forget nightly
+    compose   render a Compose service with guard: spotwarden jobs compose --image model:1 -- python train.py
 
     On the instance: spotwarden-guard --store s3://BUCKET/JOB -- python train.py. A fleet tagged
     spotwarden:checkpoints=s3://BUCKET/JOB is looked after without being registered; what is told here makes its

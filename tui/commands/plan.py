@@ -33,7 +33,9 @@ _OPTIONS = {
 @app.command()
 def plan(
     ctx: typer.Context,
-    fleet: Annotated[str, typer.Argument(help="fleet or i-… to change; the new name for create-fleet and run")],
+    fleet: Annotated[
+        str, typer.Argument(help="fleet, i-…, vol-… or snap-… to change; the new name for create-fleet and run")
+    ],
     on_demand_base: Annotated[int | None, typer.Option(help="on-demand base capacity")] = None,
     on_demand_percentage: Annotated[int | None, typer.Option(help="on-demand percentage above the base")] = None,
     strategy: Annotated[str | None, typer.Option(help="spot allocation strategy")] = None,
@@ -58,7 +60,8 @@ def plan(
             help="an operation instead: stop, hibernate, start, terminate, enter-standby, exit-standby,"
             " protect-from-scale-in, unprotect-from-scale-in, start-instance-refresh, cancel-instance-refresh,"
             " create-fleet, delete-fleet, run, new-template-version, deregister, register, keep-volumes,"
-            " delete-volumes, snapshot, tag"
+            " delete-volumes, snapshot, snapshot-volume, restore-volume, attach-volume, delete-volume,"
+            " delete-snapshot, tag"
         ),
     ] = None,
     instances: Annotated[str | None, typer.Option(help="ids, with commas")] = None,
@@ -76,6 +79,14 @@ def plan(
     target_group: Annotated[str | None, typer.Option(help="deregister, register: its ARN")] = None,
     devices: Annotated[str | None, typer.Option(help="volumes: device names, with commas; without: all")] = None,
     no_boot: Annotated[bool, typer.Option("--no-boot", help="snapshot: all but the root volume")] = False,
+    volume: Annotated[str | None, typer.Option(help="attach-volume: vol-…; restore-volume: from its newest")] = None,
+    snapshot: Annotated[str | None, typer.Option(help="restore-volume: snap-…")] = None,
+    zone: Annotated[str | None, typer.Option(help="restore-volume: where, such as us-east-1b")] = None,
+    volume_type: Annotated[str | None, typer.Option(help="restore-volume: gp3, io2, …; as it was, else gp3")] = None,
+    size_gib: Annotated[int | None, typer.Option(help="restore-volume: at least the snapshot's")] = None,
+    iops: Annotated[int | None, typer.Option(help="restore-volume: of gp3, io1, io2")] = None,
+    throughput: Annotated[int | None, typer.Option(help="restore-volume: MiB/s of gp3")] = None,
+    encrypted: Annotated[bool, typer.Option("--encrypted", help="restore-volume: under the default KMS key")] = False,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, repeatable")] = None,
     untag: Annotated[list[str] | None, typer.Option(help="KEY, repeatable")] = None,
     keep_serving: Annotated[
@@ -100,6 +111,9 @@ def plan(
     spotwarden plan ml-train --on-demand-base 2 --step 10% -o plan.json
     spotwarden apply plan.json --verify 20m --rollback-on-fail
     spotwarden plan web-canary --do enter-standby --instances i-0123456789abcdef0 --lower-desired
+    spotwarden plan snap-0123456789abcdef0 --do restore-volume --zone us-east-1b
+    spotwarden plan i-0123456789abcdef0 --do attach-volume --volume vol-0123456789abcdef0 --devices /dev/sdf
+    spotwarden plan vol-0123456789abcdef0 --do delete-volume
     """
     from tools.errors import UsageError
     from tui.opening import open_house

@@ -85,6 +85,7 @@ def _run(settings: Settings, house: "House", *, once: bool, interval: float) -> 
             archive=house.archive,
             monitoring=house.monitoring,
             steady=house.steady,
+            keeping=house.keeping,
             notifying=_notifying(settings, house),
         )
         if once:

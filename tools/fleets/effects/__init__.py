@@ -7,11 +7,13 @@ from tools.fleets.effects.change import ChangeFleetEffect
 from tools.fleets.effects.checkpoints import RequestCheckpointEffect, RestoreCheckpointEffect
 from tools.fleets.effects.creation import CreateFleetEffect, RunInstancesEffect
 from tools.fleets.effects.deletion import DeleteFleetEffect
+from tools.fleets.effects.disposal import DeleteSnapshotEffect, DeleteVolumeEffect
 from tools.fleets.effects.effect import Effect
 from tools.fleets.effects.operate import OperateInstancesEffect
 from tools.fleets.effects.refresh import CancelInstanceRefreshEffect, StartInstanceRefreshEffect
 from tools.fleets.effects.replace import ReplaceInstancesEffect
-from tools.fleets.effects.snapshots import CreateSnapshotsEffect
+from tools.fleets.effects.restore import AttachVolumeEffect, CreateVolumeEffect
+from tools.fleets.effects.snapshots import CreateSnapshotEffect, CreateSnapshotsEffect
 from tools.fleets.effects.tags import SetTagsEffect
 from tools.fleets.effects.targets import SetTargetsEffect
 from tools.fleets.effects.template import CreateTemplateVersionEffect
@@ -34,6 +36,11 @@ EFFECTS: dict[str, Effect[Any]] = {
     "set-targets": SetTargetsEffect(),
     "set-delete-on-termination": SetVolumeRetentionEffect(),
     "create-snapshots": CreateSnapshotsEffect(),
+    "create-snapshot": CreateSnapshotEffect(),
+    "create-volume": CreateVolumeEffect(),
+    "attach-volume": AttachVolumeEffect(),
+    "delete-volume": DeleteVolumeEffect(),
+    "delete-snapshot": DeleteSnapshotEffect(),
 }
 
 

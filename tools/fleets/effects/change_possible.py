@@ -22,6 +22,8 @@ def check_change(action: ChangeFleet, fleet: Fleet) -> None:
             f"{fleet.name} is a single instance: it has no purchase mix and no size",
             hint="stop, hibernate, start or terminate it; or run its replacement in a fleet",
         )
+    if fleet.ref.kind in {"volume", "snapshot"}:
+        raise UsageError(f"{fleet.name} is a {fleet.ref.kind}: it has no settings of a fleet", hint="name a fleet")
     _check_sizes(action, fleet)
     foreign = [f for f in _GROUPS_ONLY if getattr(action, f) is not None] if fleet.ref.kind != "asg" else []
     if foreign:

@@ -19,8 +19,11 @@ class RequestCheckpointEffect(Effect[RequestCheckpoint]):
 
     def lines(self, action: RequestCheckpoint, fleet: Fleet) -> tuple[FieldChange, ...]:
         keys = [marker_key(action, i) for i in action.instance_ids]
+        wanted = "save now"
+        if action.freeze_seconds is not None:
+            wanted += f", then hold writes still for {action.freeze_seconds} s"
         return tuple(
-            FieldChange(sign="+", field=f"s3://{action.bucket}/{k}"[:255], before="", after="save now") for k in keys
+            FieldChange(sign="+", field=f"s3://{action.bucket}/{k}"[:255], before="", after=wanted) for k in keys
         )
 
     def calls(self, action: RequestCheckpoint) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from tools.fleets.effects.effect import Effect
 from tools.fleets.launches import Movement, movement, weights
 from tools.market.pricebook import PriceBook
 from tools.records import (
+    INTENT_TAG,
     CreateFleet,
     DeleteFleet,
     FieldChange,
@@ -35,7 +36,7 @@ C = TypeVar("C", CreateFleet, RunInstances)
 SOURCE = "what was asked for; nothing of it exists"
 MAX_OVERRIDES = 300
 """in one EC2 Fleet (service quota); we write one a type and subnet"""
-_OURS = ("Name", "spotwarden:intent")
+_OURS = ("Name", INTENT_TAG)
 
 
 class Prospect(Fleet):

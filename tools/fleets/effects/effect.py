@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from tools.cloud import CloudReader, CloudWriter, Receipt
 from tools.fleets.launches import Movement
 from tools.market.pricebook import PriceBook
-from tools.records import Action, FieldChange, Fleet, FleetAction, Intent, ItemOutcome
+from tools.records import Action, FieldChange, Fleet, FleetAction, Intent, ItemOutcome, StorageCost
 
 A = TypeVar("A", bound=FleetAction)
 
@@ -33,6 +33,8 @@ class Effect(Generic[A]):
     """whether instances or money may move; False: no price is read for it, it may be urgent"""
     free: bool = True
     """of what moves nothing: whether it costs nothing; False = what it costs is not known"""
+    watched: bool = True
+    """whether its fleet tells, later, if it did harm: of a volume or a snapshot alone none does"""
     reversible: bool = False
     """whether `undo` can name an action that sets back what this one set"""
 
@@ -71,6 +73,10 @@ class Effect(Generic[A]):
 
     def movement(self, action: A, fleet: Fleet, book: PriceBook) -> Movement | None:
         """Instances that end and are launched; None for kinds that do not move any."""
+        return None
+
+    def cost(self, action: A, fleet: Fleet) -> StorageCost | None:
+        """What it adds a month in storage, below 0 what it saves; None = it is not about storage, or not known."""
         return None
 
     def warnings(self, action: A, fleet: Fleet, moved: Movement | None) -> tuple[str, ...]:
