@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from agent.briefs_jobs import UNTRUSTED_IN_JOBS, jobs_line, of_jobs
+from agent.briefs_keeping import KEEPING, KEEPING_LINES, UNTRUSTED_IN_KEEPING
 from tools.jobs.report import JobsReport
 from tools.records import (
     AdvisorBand,
@@ -319,6 +320,7 @@ BRIEFS: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
     OpportunityAnalysis: of_opportunities,
     Watch: of_watch,
     JobsReport: of_jobs,
+    **KEEPING,
 }
 
 UNTRUSTED: dict[type[Any], tuple[str, ...]] = {
@@ -328,6 +330,7 @@ UNTRUSTED: dict[type[Any], tuple[str, ...]] = {
     OpportunityAnalysis: ("asked",),
     Watch: ("alerts.subject", "alerts.message", "cleared_in_the_last_day", "fleets.name"),
     JobsReport: UNTRUSTED_IN_JOBS,
+    **UNTRUSTED_IN_KEEPING,
 }
 """where text stands that somebody else wrote"""
 
@@ -371,4 +374,5 @@ LINES: dict[type[Any], Callable[[Any], str]] = {
     OpportunityAnalysis: _opportunities_line,
     Watch: _watch_line,
     JobsReport: jobs_line,
+    **KEEPING_LINES,
 }

@@ -25,7 +25,8 @@ from agent.told import approval_needed, told, waiting_for
 from agent.toolbelt import Toolbelt
 from agent.transcript import Transcript, call_key, clean, position, tool_message, turn_key
 from policies.records import Mode
-from tools.cloud import Clock, Desk
+from tools.cloud import Clock
+from tools.desk import Desk
 from tools.errors import Denied, LimitReached, SpotError
 from tools.records import canonical_json, digest_of, utc_text
 from tools.tool import Tool

@@ -12,7 +12,7 @@ from agent.aftercare import BY as AFTERCARE
 from agent.journal.records import SavedProposal
 from agent.journal.watches import WatchedChange
 from policies.records import Proposal
-from tools.cloud import Archive
+from tools.desk import Archive
 from tools.errors import CloudError, DataError
 from tools.fleets.dry_pools import FORGOTTEN
 from tools.fleets.more_pools import candidates

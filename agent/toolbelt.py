@@ -21,7 +21,7 @@ from agent.inventory import UNTRUSTED as UNTRUSTED_INVENTORY
 from agent.inventory import of_inventory
 from agent.models.menu import openai_tools
 from agent.models.model import ToolCall
-from tools.cloud import Desk
+from tools.desk import Desk
 from tools.errors import SpotError, UsageError
 from tools.records import (
     ACTION_TYPES,

@@ -1,4 +1,4 @@
-"""The terminal app: five screens over one house. It shows and asks; the house decides and does."""
+"""The terminal app: six screens over one house. It shows and asks; the house decides and does."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -26,6 +26,7 @@ from tui.screens.halt import HaltCard
 from tui.screens.help import HelpCard
 from tui.screens.jobs import JobsScreen
 from tui.screens.room import QUIET_SECONDS, HouseApp, consult, too_small, trouble_of
+from tui.screens.volumes import VolumesScreen
 from tui.theme import DARK, LIGHT
 from tui.widgets.aftercare import fleet_of, reasons, stands
 from tui.widgets.glyphs import ASCII, UNICODE
@@ -58,6 +59,7 @@ class SpotwardenApp(HouseApp):
         "approvals": ApprovalsScreen,
         "audit": AuditScreen,
         "jobs": JobsScreen,
+        "volumes": VolumesScreen,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "go('chat')", "Chat", show=False),
@@ -65,6 +67,7 @@ class SpotwardenApp(HouseApp):
         Binding("3", "go('approvals')", "Approvals", show=False),
         Binding("4", "go('audit')", "Audit", show=False),
         Binding("5,j,ㅓ", "go('jobs')", "Jobs", show=False),
+        Binding("6,e,ㄷ", "go('volumes')", "Volumes", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("f8", "kill_switch", "Stop all", key_display="F8", priority=True),
         Binding("ctrl+t", "dark_or_light", "Dark/light", show=False),
@@ -272,6 +275,7 @@ class SpotwardenApp(HouseApp):
         yield SystemCommand("Approvals", "What waits for your answer (3)", partial(self.action_go, "approvals"))
         yield SystemCommand("Audit", "What happened, and the proof (4)", partial(self.action_go, "audit"))
         yield SystemCommand("Jobs", "What is durable, what is left, each recovery (5)", partial(self.action_go, "jobs"))
+        yield SystemCommand("Volumes", "Volumes, snapshots, orphans, schedules (6)", partial(self.action_go, "volumes"))
         yield SystemCommand("Kill switch", "Stop all changes, or lift the stop (F8)", self.action_kill_switch)
         yield SystemCommand("Dark or light", "Change the theme (Ctrl+T)", self.action_dark_or_light)
         yield SystemCommand("Keys", "Every key on one page (?)", self.action_help)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tools.errors import UsageError
+
 if TYPE_CHECKING:
     from agent.actuation import Actuation
     from agent.aftercare import Keeper
@@ -13,10 +15,25 @@ if TYPE_CHECKING:
     from agent.journal.records import SavedProposal
     from agent.journal.watches import WatchedChange
     from policies.records import Mode
-    from tools.cloud import ChangeMade, Desk
+    from tools.desk import ChangeMade, Desk
+    from tools.records import VolumesReport
 
 MOST_CHANGES = 20
 _MADE = "done"
+
+
+def _next_step(orphan: str, report: "VolumesReport") -> str:
+    from tui.render_volumes import clean_up_step
+
+    named = {v.volume.volume_id: v for v in report.volumes} | {s.snapshot.snapshot_id: s for s in report.snapshots}
+    kept = named.get(orphan)
+    if kept is None or not kept.orphan:
+        told = "there is none of this id any more" if kept is None else "it is in use"
+        raise UsageError(f"{orphan}: {told}", hint="read the volumes again")
+    step = clean_up_step(kept, report)
+    if step == "wait":
+        raise UsageError(f"{orphan}: its copy is not completed", hint="try again once it is: r reads the volumes again")
+    return step
 
 
 @dataclass(frozen=True)
@@ -135,6 +152,27 @@ class Care:
             actor="person",
             rationale=f"sets {proposal_id} back",
             aftercare=Aftercare(undoes=proposal_id),
+        )
+
+    def clean_up(self, orphan: str) -> "SavedProposal":
+        """Draw up the next step of clearing an orphan volume or snapshot away: a copy, or the deletion.
+
+        Raises  UsageError: it is used, or kept for a reason; NotFound; Denied; CloudErrors
+        """
+        from tools.volumes.keep import keep_volume
+        from tools.volumes.report import volumes_report
+
+        desk = self.desk
+        doors = {"reader": desk.reader, "clock": desk.clock, "audit": desk.audit}
+        report = volumes_report(desk.reader, desk.clock, desk.audit, desk.keeping)
+        operation = _next_step(orphan, report)
+        more = dict.fromkeys(("zone", "instance_id", "device_name", "include_root"))
+        action = keep_volume.run(**doors, keeping=desk.keeping, operation=operation, target=orphan, **more)
+        return replace(self.actuation, ask_first=True).propose(
+            action,  # type: ignore[arg-type]
+            by=self.person,
+            actor="person",
+            rationale="nobody uses it any more" if operation != "snapshot" else "a copy before the volume is deleted",
         )
 
     def end_watch(self, saved: "SavedProposal") -> None:

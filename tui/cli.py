@@ -32,9 +32,12 @@ COMMANDS = {
     "approve": ("approve", "List what waits for a person; approve or deny it"),
     "run": ("run", "Work alone under the policy's limits; handle interruptions"),
     "jobs": ("jobs", "Jobs with checkpoints and deadlines: register, status, recover"),
+    "ray": ("ray", "Ray clusters on spot: lint a cluster file, plan a better one"),
+    "queues": ("queues", "Work queues of spot workers: waiting, in flight, dead, workers"),
     "audit": ("audit", "Read the audit log; prove that it is whole"),
     "backtest": ("backtest", "Forecasts on past traces against what came: Brier, skill, AUC, calibration"),
     "policy": ("policy", "Write, check, explain and try policies"),
+    "volumes": ("volumes", "Volumes that outlive instances: cost, orphans, snapshots, restores"),
 }
 EXIT_USAGE, EXIT_INTERRUPTED = 64, 130
 _STDOUT_ERRORS = {errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG}

@@ -4,6 +4,7 @@ Standard library only: it stands on the way to `--help`.
 """
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -43,6 +44,19 @@ _FILE_KEYS = (
 
 
 _FILE_TABLES = ("monitor", "steady", "notify")
+_FILE_LISTS = ("snapshots", "queues")
+"""of tables: `[[snapshots]]`"""
+
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One `[[queues]]` as it is written, and those variables of the environment that its `${NAME}` stand for."""
+
+    values: Mapping[str, Any] = field(repr=False)
+    variables: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,10 @@ class Settings:
     """thresholds of alerts by name: tools.monitor.settings.MonitorSettings"""
     steady: Mapping[str, Any] = field(default_factory=dict)
     """when `run` leaves spot and comes back, by name: tools.fleets.steady_rules.SteadyRules"""
+    snapshots: tuple[Mapping[str, Any], ...] = ()
+    """schedules of `run`: tools.records.SnapshotSchedule each"""
+    queues: tuple[QueueRow, ...] = ()
+    """of spot workers: tui.queue_places reads them"""
     webhook: str | None = field(default=None, repr=False)
     """told of interruptions and what became of them; whoever has the address may write there, so it is a secret"""
     lang: str | None = None
@@ -149,6 +167,7 @@ def read_settings(flags: Mapping[str, Any], *, environment: Mapping[str, str] | 
     values.setdefault("region", env.get("AWS_REGION"))  # botocore itself knows only AWS_DEFAULT_REGION
     values["api_key"] = env.get("OPENAI_API_KEY") or None
     webhook = _webhook(values.pop("notify", {}))
+    values["queues"] = tuple(_queue_row(row, env) for row in values.get("queues", ()))
     values |= {k: v for k, v in flags.items() if v is not None and k != "config"}
     _check(values)
     db = values.pop("db", None)
@@ -205,6 +224,11 @@ def _webhook(table: Mapping[str, Any]) -> str | None:
     return address or None
 
 
+def _queue_row(row: Mapping[str, Any], env: Mapping[str, str]) -> QueueRow:
+    named = VARIABLE.findall(str(row.get("url")))
+    return QueueRow(row, {name: env[name] for name in named if env.get(name)})
+
+
 def _first_existing(*paths: Path) -> Path | None:
     return next((p for p in paths if p.exists()), None)
 
@@ -216,7 +240,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error.strerror}", hint="name a file that exists with --config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not TOML: {error}", hint="see docs/configuration.md for an example") from None
-    known = (*_FILE_KEYS, *_FILE_TABLES)
+    known = (*_FILE_KEYS, *_FILE_TABLES, *_FILE_LISTS)
     unknown = sorted(set(document) - set(known))
     if unknown:
         raise UsageError(f"{path}: unknown key {unknown[0]!r}", hint="known keys: " + ", ".join(known))
@@ -225,6 +249,11 @@ def _read_file(path: Path) -> dict[str, Any]:
             if not isinstance(value, dict):
                 shown = "something else" if key == "notify" else repr(value)  # it may be the secret address
                 raise UsageError(f"{path}: {key} is {shown}, not a table", hint=f"write [{key}] and its keys below")
+        elif key in _FILE_LISTS:
+            if not (isinstance(value, list) and all(isinstance(row, dict) for row in value)):
+                shown = "something else" if key == "queues" else repr(value)  # a password may stand in it
+                raise UsageError(f"{path}: {key} is {shown}, not tables", hint=f"write [[{key}]] and its keys below")
+            document[key] = tuple(value)
         elif not isinstance(value, bool if key == "ascii" else str):
             wanted = "true or false" if key == "ascii" else "text in quotes"
             raise UsageError(f"{path}: {key} is {value!r}, not {wanted}", hint=f"write {key} = …, {wanted}")

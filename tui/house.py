@@ -20,7 +20,9 @@ from tools.records import (
     Outcome,
     PoolSignal,
     PriceAnalysis,
+    QueuesReport,
     Recovery,
+    VolumesReport,
     Watch,
 )
 from tui.care import FleetChange
@@ -144,8 +146,18 @@ class House(Protocol):
 
     def jobs(self) -> JobsReport: ...
 
+    def work_queues(self) -> QueuesReport | None:
+        """None = the settings name no queue."""
+        ...
+
     def recoveries(self, jobs: Collection[str]) -> Mapping[str, Sequence[Recovery]]:
         """Of each job by name, newest first."""
+        ...
+
+    def volumes(self) -> VolumesReport: ...
+
+    def clean_up(self, orphan: str) -> Saved:
+        """Draw up the next step of clearing an orphan (its id) away; it waits for a person's answer."""
         ...
 
     def proposals(self) -> Sequence[Saved]:

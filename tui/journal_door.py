@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agent.journal.journal import Journal
-    from tools.cloud import ChangeMade
+    from tools.desk import ChangeMade
     from tools.records import AuditEntry, Job, Recovery
 
 
 class JournalDoor:
-    """tools.cloud.AuditReader."""
+    """tools.desk.AuditReader."""
 
     def __init__(self, opened: "Callable[[], Journal]") -> None:
         self._opened = opened

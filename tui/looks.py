@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tools.cloud import Desk
+    from tools.desk import Desk
     from tools.jobs.report import JobsReport
     from tools.monitor.settings import MonitorSettings
     from tools.records import (
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         OpportunityAnalysis,
         PoolSignal,
         PriceAnalysis,
+        QueuesReport,
         Recovery,
+        VolumesReport,
         Watch,
     )
     from tools.tool import Tool
@@ -100,6 +102,19 @@ class Looks:
 
         found: JobsReport = self.ask(describe_jobs, job=None)
         return found
+
+    def volumes(self) -> "VolumesReport":
+        from tools.volumes.describe import describe_volumes
+
+        found: VolumesReport = self.ask(describe_volumes, fleet=None, orphans_only=False)
+        return found
+
+    def work_queues(self) -> "QueuesReport | None":
+        """None = the settings name none."""
+        from tools.queues.describe import describe_queues
+
+        found: QueuesReport = self.ask(describe_queues, queue=None)
+        return found if found.queues else None
 
     def recoveries(self, jobs: "Collection[str]") -> "dict[str, tuple[Recovery, ...]]":
         """Of each job by name, newest first."""

@@ -22,7 +22,9 @@ from tools.records import (
     OpportunityAnalysis,
     PoolSignal,
     PriceAnalysis,
+    QueuesReport,
     Recovery,
+    VolumesReport,
     Watch,
 )
 from tui.care import FleetChange
@@ -179,6 +181,16 @@ class JobsSeen(FromWorker):
 class RecoveriesSeen(FromWorker):
     recoveries: Mapping[str, Sequence[Recovery]]
     """job id → newest first"""
+
+
+@dataclass
+class QueuesSeen(FromWorker):
+    report: QueuesReport
+
+
+@dataclass
+class VolumesSeen(FromWorker):
+    report: VolumesReport
 
 
 @dataclass

@@ -20,6 +20,8 @@ from tui.journal_door import JournalDoor
 from tui.kill_switch import is_on, put_on, take_off
 from tui.listening import somebody_listens
 from tui.looks import Looks
+from tui.queue_places import Queues
+from tui.schedules import Schedules
 
 if TYPE_CHECKING:
     from agent.actuation import Actuation
@@ -32,12 +34,11 @@ if TYPE_CHECKING:
     from policies.records import Mode
     from tools.archive.archive import OpenArchive
     from tools.aws.session import AwsAccount
-    from tools.cloud import AdvisorReader, Clock, Desk, NoticeQueue
+    from tools.cloud import Clock, NoticeQueue
+    from tools.desk import AdvisorReader, Desk
     from tools.fleets.steady_rules import SteadyRules
     from tools.monitor.settings import MonitorSettings
-    from tools.records import (
-        AuditEntry,
-    )
+    from tools.records import AuditEntry
     from tools.simulation.client import SimulatedAccount
 
 # what the simulated account accepts: no real key ever goes there
@@ -50,7 +51,7 @@ class WallClock:
         return datetime.now(UTC)
 
 
-class House(Looks, Care):
+class House(Looks, Care, Queues, Schedules):
     """Everything one run needs, opened when first asked for, closed together. Safe to call from threads."""
 
     def __init__(self, settings: Settings, simulated: "SimulatedAccount | None" = None) -> None:
@@ -144,7 +145,7 @@ class House(Looks, Care):
 
     @cached_property
     def desk(self) -> "Desk":
-        from tools.cloud import Desk
+        from tools.desk import Desk
 
         return Desk(
             reader=self.account.reader,
@@ -152,6 +153,8 @@ class House(Looks, Care):
             audit=JournalDoor(lambda: self.journal),
             archive=self.archive,
             advisor=self.advisor,
+            keeping=self.keeping,
+            queues=self.queues,
         )
 
     @cached_property

@@ -49,6 +49,7 @@ def settings_from(options: Mapping[str, Any]) -> dict[str, Any]:
 def typed_from(options: Mapping[str, Any]) -> "Typed":
     """What may follow an operation. Raises UsageError."""
     from tools.fleets.draw_up import Typed
+    from tools.fleets.draw_up_storage import StorageTyped
 
     return Typed(
         instances=_listed(options["instances"]),
@@ -74,6 +75,7 @@ def typed_from(options: Mapping[str, Any]) -> "Typed":
         exclude_boot=options["no_boot"],
         tags=_tags(options["tag"] or ()),
         untag=tuple(options["untag"] or ()),
+        storage=StorageTyped(**{field: options[field] for field in StorageTyped.__dataclass_fields__}),
     )
 
 

@@ -20,7 +20,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from agent.models.budget import Budget, HostedLimits
 from agent.models.draft import Draft, estimate, take, used_tokens
-from agent.models.menu import openai_tools
+from agent.models.menu import on_the_menu, openai_tools
 from agent.models.model import Delta, Message, ToolCall, Turn
 from tools.errors import ModelError
 from tools.tool import Tool
@@ -81,7 +81,7 @@ class HostedModel:
         self, messages: Sequence[Message], tools: Sequence[Tool], *, stop: Callable[[], bool]
     ) -> Iterator[Delta | Turn]:
         """One streamed turn. After words were streamed a failure is final: they cannot be taken back."""
-        request = self._request(messages, tools)
+        request = self._request(*on_the_menu(messages, tools))
         prompt = estimate(json.dumps(request, ensure_ascii=False))
         started, draft = self._stopwatch(), Draft()
         for attempt in range(1, self._limits.attempts + 1):

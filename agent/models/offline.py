@@ -21,15 +21,19 @@ from agent.models.planner.answers import (
     instances,
     interval,
     jobs,
+    keeping,
     market,
     money,
     operations,
     outage,
     plans,
+    queues,
+    ray,
     records,
     recovery,
     risk,
     story,
+    volumes,
     watch,
     words,
 )
@@ -92,6 +96,10 @@ _SECTIONS: dict[Intent, Callable[[Walk], list[str]]] = {
     "alerts": alerts.alerts,
     "operate": operations.operate,
     "jobs": jobs.jobs,
+    "volumes": volumes.volumes,
+    "keeping": keeping.keeping,
+    "queues": queues.queues,
+    "ray": ray.ray,
 }
 _NAMELESS = frozenset(
     [
@@ -115,6 +123,9 @@ _NAMELESS = frozenset(
         "offtopic",
         "scan",
         "jobs",
+        "keeping",
+        "queues",
+        "ray",
     ]
 )
 """intents that name no fleet, so that the inventory need not be read first"""

@@ -15,7 +15,7 @@ from policies.document import parse_policy
 from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.catalog import CATALOG
-from tools.cloud import Desk
+from tools.desk import Desk
 from tools.market.advisor import SpotAdvisor
 from tools.records import canonical_json, digest_of
 from tools.simulation.client import SimulatedAccount

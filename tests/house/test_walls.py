@@ -45,7 +45,9 @@ def test_help_loads_nothing_heavy():
     assert loaded_after("from tui.cli import main\nassert main(['--help']) == 0", *HEAVY) == []
 
 
-@pytest.mark.parametrize("command", ["market", "audit", "policy", "run", "plan", "demo", "doctor", "jobs"])
+@pytest.mark.parametrize(
+    "command", ["market", "audit", "policy", "run", "plan", "demo", "doctor", "jobs", "queues", "ray", "volumes"]
+)
 def test_the_help_of_a_command_loads_nothing_heavy(command):
     heavy = [name for name in HEAVY if name != "pydantic"]  # typer itself loads it to read a command's parameters
     assert loaded_after(f"from tui.cli import main\nassert main([{command!r}, '--help']) == 0", *heavy) == []
@@ -119,6 +121,8 @@ BLIND_EXCEPTS = {
     "policies/expressions.py",
     "policies/clauses/mode.py",
     "tools/simulation/server.py",
+    "tools/recovery/guard/queues/amqp_line.py",
+    "tools/recovery/guard/queues/worker.py",  # what somebody's work raises is a failed attempt
 }
 
 

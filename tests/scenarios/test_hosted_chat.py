@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from agent.models.menu import MOST_SHOWN
 from tests.agent.models.stub import ModelStub, call, fail, say
 from tests.forked_accounts import started
 from tui.cli import main
@@ -29,6 +30,7 @@ def chat(account, tmp_path, monkeypatch, capsys):
         with ModelStub(list(script)) as stub:
             monkeypatch.setenv("OPENAI_BASE_URL", stub.url)
             code = main(["chat", "-p", question, "--json"])
+        ask.requests = stub.requests
         out = capsys.readouterr()
         assert "sk-canary" not in out.out + out.err
         assert "Traceback" not in out.err
@@ -60,6 +62,21 @@ def test_a_change_that_the_model_wants_waits_for_a_person(chat):
     assert (code, told["status"]) == (4, "waiting")
     assert told["proposals"][0]["decision"]["verdict"] == "ask"
     assert "spotwarden approve p-" in err
+
+
+@pytest.mark.accepts("DC-01", "P-28")
+def test_a_tool_that_was_not_shown_is_carried_out_and_judged_like_any_other(chat):
+    refresh = {"fleet": "batch", "operation": "start-instance-refresh", "min_healthy_percentage": None}
+    script = [call(("operate_fleet", {"fleet": "batch"})), call(("operate_fleet", refresh)), say("it was denied")]
+    code, told, _ = chat("hello", *script)
+    shown = [{t["function"]["name"] for t in request["tools"]} for request in chat.requests]
+    assert {len(names) for names in shown} == {MOST_SHOWN}
+    assert "operate_fleet" not in shown[0]
+    assert "operate_fleet" in shown[1], "it was called: now it is shown"
+    assert [t["ok"] for t in told["tools"]] == [False, True]
+    assert "for example" in json.dumps(chat.requests[1]["messages"])
+    assert (code, told["status"]) == (3, "answered")
+    assert told["proposals"][0]["decision"]["verdict"] == "deny"
 
 
 @pytest.mark.parametrize("arguments", ["{", '{"fleet": "x", "fleet": "y"}', '{"fleet": NaN}', "x" * 1_000_000])

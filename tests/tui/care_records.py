@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.journal.watches import WatchedChange
 from tests.tui.records import NOW, ref
-from tools.cloud import ChangeMade
+from tools.desk import ChangeMade
 from tools.fleets.verdicts import Baseline, Check, Verdict
 from tools.records import ChangeFleet
 from tui.care import FleetChange

@@ -20,7 +20,7 @@ from agent.events import (
 )
 from agent.journal.watches import WatchedChange
 from policies.records import Aftercare, Approval, Decision, Mode, Proposal
-from tests.tui import care_records, job_records, records
+from tests.tui import care_records, job_records, records, volume_records
 from tools.errors import SpotError
 from tools.jobs.report import JobsReport
 from tools.records import (
@@ -37,8 +37,10 @@ from tools.records import (
     Permit,
     PoolSignal,
     PriceAnalysis,
+    QueuesReport,
     Record,
     Recovery,
+    VolumesReport,
     Watch,
 )
 from tui.care import FleetChange
@@ -191,6 +193,8 @@ class PaperHouse:
     jobs_now: JobsReport = field(default_factory=job_records.jobs)
     newest_now: dict[str, tuple[Recovery, ...]] = field(default_factory=dict)
     """what the journal holds by now, where it differs from `jobs_now`"""
+    queues_now: QueuesReport | None = None
+    volumes_now: VolumesReport = field(default_factory=volume_records.volumes)
     held_now: str = ""
     looks_after: int = 0
     saved: list[SavedPaper] = field(default_factory=list)
@@ -240,6 +244,19 @@ class PaperHouse:
     def recoveries(self, jobs: Collection[str]) -> dict[str, tuple[Recovery, ...]]:
         told = {s.job.job_id: tuple(v.recovery for v in s.recoveries) for s in self.jobs_now.jobs} | self.newest_now
         return {name: found for name, found in told.items() if name in jobs}
+
+    def work_queues(self) -> QueuesReport | None:
+        self._meet()
+        return self.queues_now
+
+    def volumes(self) -> VolumesReport:
+        self._meet()
+        return self.volumes_now
+
+    def clean_up(self, orphan: str) -> SavedPaper:
+        self._meet()
+        self.saved.insert(0, SavedPaper(proposal=records.proposal(f"D-{orphan}"), decision=records.decision()))
+        return self.saved[0]
 
     def costs(self) -> CostReport:
         nothing = HourlyCost(

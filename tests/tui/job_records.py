@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.tui.records import NOW, ref
 from tools.jobs.report import JobsReport, JobState, RecoveryView
-from tools.records import Job, JobProgress, Recovery, RecoveryStepName
+from tools.records import Job, JobProgress, QueuesReport, QueueState, Recovery, RecoveryStepName
 from tools.recovery.eta import Eta
 from tools.recovery.lost_work import LostWork
 from tools.recovery.rules import Choice, job_outlook
@@ -143,3 +143,28 @@ def jobs() -> JobsReport:
         as_of=NOW,
         source="the job store, checkpoints in S3, prices: EC2 DescribeSpotPriceHistory",
     )
+
+
+def queues(*, trouble: str = "Connection refused: is redis-server running?") -> QueuesReport:
+    """One with dead items, one at work, one of which little is told, one whose server does not answer."""
+    held = "2 dead items wait for a person: python -m spotwarden_guard.queues dead URL NAME tells why"
+    return QueuesReport(
+        queues=(
+            QueueState(
+                name="renders",
+                server="redis://queue.internal:6379/0",
+                waiting=1_204,
+                in_flight=8,
+                oldest_in_flight_seconds=252,
+                dead=0,
+                done=88_120,
+                workers=8,
+            ),
+            QueueState(name="thumbnails", server="amqp://mq", waiting=3, dead=2, done=None, workers=1, warnings=(held,)),
+            QueueState(name="야간 인코딩", server="redis://mq", waiting=5, in_flight=0, dead=0, workers=0,
+                       warnings=("items wait, and no worker is connected",)),
+            QueueState(name="mail", server="redis://mq:6379/0", trouble=trouble),
+        ),
+        as_of=NOW,
+        source="the queues' own servers",
+    )  # fmt: skip

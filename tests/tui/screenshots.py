@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from tests.tui import records
+from tests.tui import job_records, records
 from tests.tui.house import ANSWER, answered, asking, busy_house
 from tui.app import SpotwardenApp
 
@@ -101,6 +101,23 @@ async def stuck_job(pilot: Pilot[Any]) -> None:
     await settle(pilot)
 
 
+async def queues(pilot: Pilot[Any]) -> None:
+    pilot.app.house.queues_now = job_records.queues()  # type: ignore[attr-defined]
+    await jobs(pilot)
+
+
+async def volumes(pilot: Pilot[Any]) -> None:
+    await settle(pilot)
+    await pilot.press("6")
+    await settle(pilot)
+
+
+async def copies(pilot: Pilot[Any]) -> None:
+    await volumes(pilot)
+    await pilot.press("down", "down", "down")
+    await settle(pilot)
+
+
 async def entry(pilot: Pilot[Any]) -> None:
     await audit(pilot)
     await pilot.press("down", "enter")
@@ -130,6 +147,9 @@ PICTURES: dict[str, Steps] = {
         jobs,
         late_job,
         stuck_job,
+        queues,
+        volumes,
+        copies,
         keys,
     )
 }

@@ -201,3 +201,22 @@ async def test_whoever_comes_back_to_it_sees_how_the_jobs_stand_now():
         house.jobs_now = house.jobs_now.with_(jobs=house.jobs_now.jobs[1:])
         await pilot.press("5")
         await until_seen(pilot, "3 jobs")
+
+
+async def test_queues_stand_beside_the_jobs_where_there_are_any_the_worst_first():
+    house = PaperHouse()
+    async with opened(house) as pilot:
+        await pilot.press("5")
+        await until_seen(pilot, "4 jobs")
+        assert "QUEUES" not in seen(pilot)
+        house.queues_now = job_records.queues(trouble=HOSTILE[2])
+        await pilot.press("r")
+        await until_seen(pilot, "renders          1,204 waiting · 8 in flight, oldest 4 min · 0 dead · 8 workers")
+        page = seen(pilot)
+        assert row(page, "thumbnails") == ["thumbnails", "3 waiting · unknown in flight · 2 DEAD · 1 worker"]
+        assert "NOT READ: \\u{1b}]52" in page
+        assert "\x1b" not in page
+        assert "야간 인코딩      5 waiting" in page
+        await pilot.resize_terminal(80, 24)
+        await until_seen(pilot, "and 2 more queues: spotwarden queues")
+        assert row(seen(pilot), "mail")[1].startswith("NOT READ")

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.accepts("DC-03")
         ("audit", (80, 24)),
         ("jobs", (120, 40)),
         ("stuck_job", (80, 24)),
+        ("volumes", (80, 24)),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value[0]}x{value[1]}",
 )

@@ -68,6 +68,9 @@ async def walk(house: House, account: SimulatedAccount, size: tuple[int, int], o
         await pilot.press("5")
         await until_seen(pilot, "working")
         picture(pilot, "jobs")
+        await pilot.press("6")
+        await until_seen(pilot, "ORPHAN ")
+        picture(pilot, "volumes")
 
 
 def interrupt(house: House, account: SimulatedAccount, fleet: str) -> None:

@@ -14,7 +14,8 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "everywhere",
         (
-            ("1 2 3 4 5", "Chat, Fleets, Approvals, Audit, Jobs (j too)"),
+            ("1 2 3 4 5 6", "Chat, Fleets, Approvals, Audit, Jobs, Volumes"),
+            ("j  e", "Jobs, Volumes: where no words are typed"),
             ("?", "this page"),
             ("Ctrl+P", "every command by name"),
             ("Ctrl+T", "dark or light"),
@@ -31,7 +32,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Up / Down", "what you asked before / suggestions"),
             ("PgUp / PgDn", "scroll the conversation"),
             ("Esc", "stop the running answer"),
-            ("blank first", "to begin a question with 1-5 or ?"),
+            ("blank first", "to begin a question with 1-6 or ?"),
         ),
     ),
     (
@@ -54,7 +55,14 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("u", "set a change back: the selected one, or the newest"),
         ),
     ),
-    ("tables", (("Enter", "open the row"), ("r", "read again"), ("v", "audit: verify the chain now"))),
+    (
+        "tables",
+        (
+            ("Enter", "open the row; on an orphan volume or snapshot draw up its deletion"),
+            ("r", "read again"),
+            ("v", "audit: verify the chain now"),
+        ),
+    ),
 )
 
 

@@ -11,13 +11,15 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from tools.jobs.report import JobsReport, JobState
-from tools.records import Recovery
+from tools.records import QueuesReport, Recovery
 from tui import messages
-from tui.messages import JobsSeen, Pulse, RecoveriesSeen
+from tui.house import House
+from tui.messages import JobsSeen, Pulse, QueuesSeen, RecoveriesSeen
 from tui.render_jobs import job_lines, recovery_line
 from tui.safe_text import fit, hung, safe_text
 from tui.screens.room import Room, consult
-from tui.widgets.glyphs import percent
+from tui.widgets.glyphs import percent, short_length
+from tui.widgets.queues import queue_panel
 from tui.widgets.table import Column, Table, Words
 from tui.widgets.timeline import status_words, timeline
 
@@ -35,6 +37,8 @@ _COLUMNS = (
 READ_SECONDS = 30.0
 """between readings of stores and prices; recoveries are read with every look at the house"""
 _FIELD = 11
+_TALL = 30
+"""rows from which more than two queues have a line"""
 
 
 class JobsScreen(Room):
@@ -49,10 +53,13 @@ class JobsScreen(Room):
         self._report: JobsReport | None = None
         self._newest: dict[str, Sequence[Recovery]] = {}
         """job id → its recoveries, newest first, read after the report"""
+        self._queues: QueuesReport | None = None
+        """None = none is configured, or not read yet"""
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="jobs-head", classes="head", markup=False)
         yield Table(id="jobs")
+        yield Static(id="queues", markup=False)
         with VerticalScroll(id="job"):
             yield Static(id="job-words", markup=False)
         yield Static(id="jobs-foot", classes="foot", markup=False)
@@ -70,7 +77,9 @@ class JobsScreen(Room):
         self._read()
 
     def _read(self) -> None:
-        consult(self, lambda: JobsSeen(self.house.jobs()), what="Reading the jobs", once=True)
+        house = self.house
+        consult(self, lambda: JobsSeen(house.jobs()), what="Reading the jobs", once=True)
+        consult(self, lambda: _queues(house), what="Reading the queues", once=True)
 
     def _read_again(self) -> None:
         if self.is_current:
@@ -89,6 +98,10 @@ class JobsScreen(Room):
         self._newest = {s.job.job_id: tuple(v.recovery for v in s.recoveries) for s in message.report.jobs}
         self._show()
 
+    def on_queues_seen(self, message: QueuesSeen) -> None:
+        self._queues = message.report
+        self._show_queues()
+
     def on_recoveries_seen(self, message: RecoveriesSeen) -> None:
         ended = {r.recovery_id for of in self._newest.values() for r in of if r.status != "open"}
         self._newest = dict(message.recoveries)
@@ -103,6 +116,7 @@ class JobsScreen(Room):
 
     def on_resize(self) -> None:
         super().on_resize()
+        self._show_queues()
         self._show()
 
     # keys
@@ -129,6 +143,14 @@ class JobsScreen(Room):
 
     def _say(self, words: str) -> None:
         self.query_one("#jobs-head", Static).update(Content.styled(words, "$muted"))
+
+    def _show_queues(self) -> None:
+        """Beside the jobs only where there are any."""
+        panel = self.query_one("#queues", Static)
+        panel.display = self._queues is not None
+        if self._queues is not None:
+            room, most = max(self.app.size.width - 2, 20), 6 if self.app.size.height >= _TALL else 2
+            panel.update(queue_panel(self._queues, glyphs=self.glyphs, room=room, most=most))
 
     def _show(self) -> None:
         report = self._report
@@ -157,7 +179,7 @@ class JobsScreen(Room):
             state.job.job_id + (" *" if state.job.implicit else ""),
             state.job.fleet.fleet_id,
             percent(state.progress.share),
-            "unknown" if state.progress.age_seconds is None else _short(state.progress.age_seconds),
+            short_length(state.progress.age_seconds),
             "unknown" if state.eta.finishes_at is None else f"{state.eta.finishes_at:%m-%d %H:%M}",
             "none" if state.job.deadline is None else f"{state.job.deadline:%m-%d %H:%M}",
             self._slack(state),
@@ -170,7 +192,7 @@ class JobsScreen(Room):
         slack = state.outlook.slack_seconds
         if slack is None:
             return Words("no deadline", "secondary") if state.job.deadline is None else Words("unknown", "warning")
-        return Words(_short(slack)) if slack >= 0 else Words(f"LATE {_short(-slack)}", "error")
+        return Words(short_length(slack)) if slack >= 0 else Words(f"LATE {short_length(-slack)}", "error")
 
     def _last(self, state: JobState) -> Words:
         found = self._newest.get(state.job.job_id, ())
@@ -203,18 +225,15 @@ class JobsScreen(Room):
             yield Content("")
 
 
+def _queues(house: House) -> QueuesSeen | None:
+    found = house.work_queues()
+    return None if found is None else QueuesSeen(found)
+
+
 _NO_JOBS = (
     "no jobs. Tell of one:  spotwarden jobs register NAME --fleet FLEET --work 48h --deadline 3d\n"
     "or tag its fleet       spotwarden:checkpoints = s3://BUCKET/JOB"
 )
-
-
-def _short(seconds: float) -> str:
-    """45 s, 62 min, 17.7 h, 12.0 d: for a column."""
-    for most, unit, of in ((90.0, "s", 1), (5_400.0, "min", 60), (172_800.0, "h", 3_600)):
-        if seconds < most:
-            return f"{seconds / of:.{1 if unit == 'h' else 0}f} {unit}"
-    return f"{seconds / 86_400:.1f} d"
 
 
 def _key(state: JobState) -> str:

@@ -168,7 +168,7 @@ class Card(Asking, ModalScreen[str | None]):
 
 
 class Room(Asking, Screen[None]):
-    """One of the five screens, or a page that one of them opened."""
+    """One of the six screens, or a page that one of them opened."""
 
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS

@@ -117,7 +117,11 @@ def _replaced(preview: Preview, *, whole: bool) -> list[Content]:
 def _money(preview: Preview, glyphs: Glyphs) -> list[Content]:
     before, after = preview.cost_before, preview.cost_after
     if _is_apart(preview):
-        return [_row("money", Content.styled("what the fleet costs by the hour stays as it is", "$muted"))]
+        stays = Content.styled("what instances cost by the hour stays as it is", "$muted")
+        if not preview.added_cost_usd_per_day:
+            return [_row("money", stays)]
+        added = f"list {glyphs.delta} {usd(preview.added_cost_usd_per_day, sign=True)}/day for storage; "
+        return [_row("money", Content.assemble(Content.styled(added, "bold"), stays))]
     pairs = (
         ("list", before.list_usd_per_hour, after.list_usd_per_hour),
         ("contracted", before.contracted_usd_per_hour, after.contracted_usd_per_hour),
@@ -140,10 +144,10 @@ def _money(preview: Preview, glyphs: Glyphs) -> list[Content]:
 
 
 def _is_apart(preview: Preview) -> bool:
-    """It touches no instance and no price: neither was computed."""
+    """It touches no instance: what those cost was not computed, and only storage is paid for."""
     before = preview.cost_before
     known = (before.list_usd_per_hour, before.contracted_usd_per_hour, before.effective_usd_per_hour)
-    return before == preview.cost_after and known == (None, None, None) and preview.added_cost_usd_per_day == 0
+    return before == preview.cost_after and known == (None, None, None) and preview.added_cost_usd_per_day is not None
 
 
 def _per_day(was: Decimal | None, now: Decimal | None) -> str:

@@ -100,3 +100,13 @@ def usd(value: Decimal | None, *, places: int = 2, sign: bool = False) -> str:
 
 def percent(share: float | None) -> str:
     return "unknown" if share is None else f"{share * 100:.0f}%"
+
+
+def short_length(seconds: float | None) -> str:
+    """45 s, 62 min, 17.7 h, 12.0 d: a length of time for a column."""
+    if seconds is None:
+        return "unknown"
+    for most, unit, of in ((90.0, "s", 1), (5_400.0, "min", 60), (172_800.0, "h", 3_600)):
+        if seconds < most:
+            return f"{seconds / of:.{1 if unit == 'h' else 0}f} {unit}"
+    return f"{seconds / 86_400:.1f} d"

@@ -9,12 +9,12 @@ from textual.message import Message
 from textual.widgets import Input
 
 MAX_QUESTION = 8_000
-_SCREENS = ("chat", "fleets", "approvals", "audit", "jobs")
+_SCREENS = ("chat", "fleets", "approvals", "audit", "jobs", "volumes")
 _SCREEN_KEYS = {**{str(n): f"go('{name}')" for n, name in enumerate(_SCREENS, 1)}, "?": "help"}
 
 
 class Prompt(Input):
-    """One line. While it is empty, 1-5 and ? are keys, not text: a blank first makes them text."""
+    """One line. While it is empty, 1-6 and ? are keys, not text: a blank first makes them text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "older", "History", key_display="Up"),

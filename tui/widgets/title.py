@@ -58,15 +58,17 @@ class TitleBar(Widget):
 
 
 class TabBar(Widget):
-    """The five screens by their keys; what waits on them is counted here."""
+    """The six screens by their keys; what waits on them is counted here. Names are shortened before they are cut."""
 
-    TABS: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("1", "chat", "Chat"),
-        ("2", "fleets", "Fleets"),
-        ("3", "approvals", "Approvals"),
-        ("4", "audit", "Audit"),
-        ("5", "jobs", "Jobs"),
+    TABS: ClassVar[tuple[tuple[str, str, str, str], ...]] = (
+        ("1", "chat", "Chat", "Chat"),
+        ("2", "fleets", "Fleets", "Fleets"),
+        ("3", "approvals", "Approvals", "Appr"),
+        ("4", "audit", "Audit", "Aud"),
+        ("5", "jobs", "Jobs", "Jobs"),
+        ("6", "volumes", "Volumes", "Vol"),
     )
+    """key, screen, name, short name"""
 
     def __init__(self, current: str) -> None:
         super().__init__()
@@ -82,13 +84,22 @@ class TabBar(Widget):
     def render(self) -> Content:
         pieces: list[Content] = [Content(" ")]
         self._spans, column = [], 1
-        for key, mode, label in self.TABS:
-            words = f" {key} {label}{self._count(mode)} "
+        for words, mode in self._labels():
             style = "bold $background on $primary" if mode == self.current else "$muted"
             pieces += [Content.styled(words, style), Content(" ")]
             self._spans.append((column, column + len(words), mode))
             column += len(words) + 1
         return Content.assemble(*pieces)
+
+    def _labels(self) -> list[tuple[str, str]]:
+        """(words, screen) of every tab: whole names where they fit, else short ones."""
+        for short in (False, True):
+            told = [
+                (f" {key} {brief if short else name}{self._count(mode)} ", mode) for key, mode, name, brief in self.TABS
+            ]
+            if sum(len(words) + 1 for words, _ in told) < self.size.width:
+                break
+        return told
 
     def _count(self, mode: str) -> str:
         if mode == "approvals" and self._pending:

@@ -5,7 +5,8 @@ import re
 from agent.models.planner.asks import asked_first
 from agent.models.planner.entities import Entities
 from agent.models.planner.facets import facets
-from agent.models.planner.job_words import ASKED, RECOVER
+from agent.models.planner.job_words import ASKED, ASKED_BY_NAME, RECOVER
+from agent.models.planner.keeping_words import kept_first
 from agent.models.planner.lexicon import framed, hinted
 from agent.models.planner.moods import MAKE_SAFE, PAST, has, mood
 from agent.models.planner.operating import fleet_operation, instance_operation
@@ -71,16 +72,13 @@ _DEFINE = (
 )
 
 
-def intents(  # noqa: PLR0911 - one return a case
-    text: str, found: Entities, *, names_fleet: bool
-) -> tuple[Intent, ...]:
-    """What a normal text wants, most telling first; empty when nothing was understood."""
-    if _SURE.match(text):
-        return ("confirm",)
-    if _NOPE.match(text) or (not names_fleet and has(r"제안.{0,8}취소", text)):
-        return ("decline",)
-    if has(ASKED, text) or has(RECOVER, text):
-        return ("jobs",)
+def intents(text: str, found: Entities, *, names_fleet: bool, unnamed: str) -> tuple[Intent, ...]:
+    """What a normal text wants, most telling first; empty when nothing was understood.
+
+    unnamed  the text without the names of fleets, which may be words of a subject
+    """
+    if first := _before_all(text, found, names_fleet=names_fleet, unnamed=unnamed):
+        return first
     wanted = [name for name, pattern in COMPILED if pattern.search(text)]
     now = has(
         (
@@ -108,6 +106,18 @@ def intents(  # noqa: PLR0911 - one return a case
         wanted = _with_frame(frame, wanted)
     wanted += hinted(text, wanted)
     return _settled(text, found, wanted, names_fleet=names_fleet)
+
+
+def _before_all(text: str, found: Entities, *, names_fleet: bool, unnamed: str) -> tuple[Intent, ...]:
+    """A yes, a no, and the subjects whose words say so much that nothing else is meant."""
+    if _SURE.match(text):
+        return ("confirm",)
+    if _NOPE.match(text) or (not names_fleet and has(r"제안.{0,8}취소", text)):
+        return ("decline",)
+    if kept := kept_first(unnamed, mood(text, found), ids=bool(found.instance_ids)):
+        return kept
+    jobs = has(ASKED, text) or has(RECOVER, text) or (not names_fleet and has(ASKED_BY_NAME, text))
+    return ("jobs",) if jobs else ()
 
 
 def _alone_in_frame(frame: Intent, found: Entities, *, names_fleet: bool) -> bool:

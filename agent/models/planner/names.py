@@ -106,10 +106,10 @@ _NOT_NAMES = re.compile(
     r"on-demand|spot|price-capacity-optimized|capacity-optimized(?:-prioritized)?|lowest-price|savings-plan|"
     r"what-if|dry-run|max-price|as-of|read-only|auto-pilot|multi-az|\d[\d.,-]*"
     r"|[a-z]{2}-[a-z]+-\d[a-z]?|[a-z]{3,4}\d-az\d|"
-    r"i-[0-9a-f]+|two-minute|real-time|long-term|short-term|right-now|up-to-date|high-risk|low-risk"
-    r"|at-risk|vs|per-hour|"
+    r"i-[0-9a-f]+|vol-[0-9a-f]+|snap-[0-9a-f]+|two-minute|real-time|long-term|short-term|right-now|up-to-date"
+    r"|high-risk|low-risk|at-risk|vs|per-hour|"
     r"single-az|pre-empted|spot-heavy|roll-back|rollback|re-balance|year-long|one-year|three-year|cost-effective|"
-    r"hands-off|kick-off|follow-up|built-in|set-up|stand-in|non-prod|pre-emption|per-instance|instance-hours?|ckpt-.*|"
+    r"crash-consistent|application-consistent|dead-letters?|hands-off|kick-off|follow-up|built-in|set-up|stand-in|non-prod|pre-emption|per-instance|instance-hours?|ckpt-.*|"
     r"full-time|night-time|back-up|spotwarden-guard|auto-scaling|e-mail|[a-z]*-?optimi[sz]ed|day-to-day"
 )
 

@@ -9,7 +9,7 @@ Intent = Literal[
     "restore", "rollback", "replace", "unsupported", "glossary", "confirm", "decline", "statement", "cluster",
     "secret", "setup", "outage", "watch", "pending", "explain", "provenance", "identity", "halt", "utilisation",
     "offtopic", "forecast", "instances", "opportunities", "scan", "alerts", "operate",
-    "jobs",
+    "jobs", "volumes", "keeping", "queues", "ray",
 ]  # fmt: skip
 
 _PATTERNS: tuple[tuple[Intent, str], ...] = (

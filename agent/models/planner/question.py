@@ -84,7 +84,7 @@ def understand(text: str, earlier: Sequence[Exchange], workloads: dict[str, str 
     named = _named(low, workloads)
     found = entities(_without(low, named.fleets))
     maybe_fleet = bool(named.fleets) or (workloads is None and bool(likely_names(low)))
-    wants = intents(low, found, names_fleet=maybe_fleet)
+    wants = intents(low, found, names_fleet=maybe_fleet, unnamed=_unnamed(low, named.fleets))
     feeling = mood(low, found)
     if bare := _bare_figure(low, named):
         found, wants, feeling = replace(found, change=bare), ("change",), "what-if"
@@ -126,6 +126,12 @@ def _without(low: str, fleets: Sequence[str]) -> str:
     for name in fleets:
         if re.search(r"\d", name):
             low = low.replace(normal(name), "fleet")
+    return low
+
+
+def _unnamed(low: str, fleets: Sequence[str]) -> str:
+    for name in fleets:
+        low = re.sub(rf"(?<![0-9a-z._/-]){re.escape(normal(name))}(?![0-9a-z_/-])", " ", low)
     return low
 
 

@@ -21,7 +21,7 @@ from tests.forked_accounts import started
 from tools.archive.archive import open_archive
 from tools.aws.session import open_account
 from tools.catalog import CATALOG
-from tools.cloud import Desk
+from tools.desk import Desk
 from tools.market.advisor import SpotAdvisor
 
 LONGEST = 20

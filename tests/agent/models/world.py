@@ -11,7 +11,8 @@ from tests.agent.models.risk_world import (
     scan_market,
     watch_fleets,
 )
-from tools.cloud import AuditReader, Clock, CloudReader, Desk
+from tools.cloud import Clock, CloudReader
+from tools.desk import AuditReader, Desk
 from tools.errors import UsageError
 from tools.fleets.operate import FleetOperation
 from tools.records import (

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agent.models.planner.answers import jobs
 from agent.models.planner.answers.common import counted, level, no_such_fleet, rows_of, texts_of, trouble, which_fleet
 from agent.models.planner.answers.money import commitment_lines
 from agent.models.planner.figures import basis, named, number, percent, told, usd
@@ -56,7 +57,8 @@ def inventory(walk: Walk) -> list[str]:
 def one_fleet(walk: Walk) -> list[str]:
     """Purchase mix, pools and size of each named fleet."""
     if not walk.question.fleets:
-        return which_fleet(walk, "describe")
+        by_job = jobs.by_name(walk) if walk.question.named.strangers else None
+        return which_fleet(walk, "describe") if by_job is None else by_job
     lines: list[str] = []
     if len(walk.question.fleets) > 1:
         return compared(walk)

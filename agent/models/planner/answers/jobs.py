@@ -7,7 +7,7 @@ from agent.models.planner.answers.common import rows_of, trouble
 from agent.models.planner.answers.job_advice import advice_lines
 from agent.models.planner.answers.outcome import what_became
 from agent.models.planner.figures import basis, moment, named, number, percent, plainly, span, told
-from agent.models.planner.job_words import RECOVER
+from agent.models.planner.job_words import BRING_BACK, RECOVER
 from agent.models.planner.text import normal
 from agent.models.planner.walk import Walk
 
@@ -21,9 +21,9 @@ def jobs(walk: Walk) -> list[str]:
         return [trouble(walk, seen)]
     rows = rows_of(seen.body, "jobs")
     text = normal(walk.question.text)
-    mine = [r for r in rows if _is_named(str(r.get("job")), text) or _is_named(str(r.get("fleet")), text)] or rows
-    if re.search(RECOVER, text) and walk.question.mood == "request":
-        return _recover(walk, mine)
+    mine = _named_in(rows, text)
+    if re.search(rf"{RECOVER}|{BRING_BACK}", text, re.ASCII) and walk.question.mood == "request":
+        return _recover(walk, mine or rows)
     if not rows:
         return [
             walk.say(
@@ -31,8 +31,43 @@ def jobs(walk: Walk) -> list[str]:
                 "**작업이 없습니다.** 등록: `spotwarden jobs register NAME --fleet FLEET`.",
             )
         ]
-    lines = [line for row in mine for line in _told(walk, row)]
-    return [*lines, basis(seen.body, walk.lang), ""]
+    lines = [line for row in mine or rows for line in _told(walk, row)]
+    return [*_no_such_job(walk, rows, mine), *lines, basis(seen.body, walk.lang), ""]
+
+
+def by_name(walk: Walk) -> list[str] | None:
+    """The jobs page, when the question names a registered job and no fleet; [] = not read yet; None = it names none."""
+    if walk.question.fleets or not walk.offers("describe_jobs"):
+        return None
+    seen = walk.look("describe_jobs", job=None)
+    if seen is None:
+        return []
+    named_jobs = _named_in(rows_of(seen.body, "jobs"), normal(walk.question.text))
+    return jobs(walk) if named_jobs else None
+
+
+def known_names(walk: Walk) -> str:
+    """Names of the jobs that were read, for a question that named none of them; "" = none was read."""
+    seen = next((s for s in walk.seen if s.tool == "describe_jobs" and s.ok), None)
+    rows = rows_of(seen.body, "jobs") if seen is not None else []
+    return ", ".join(named(r.get("job")) for r in rows[:8])
+
+
+def _named_in(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """Those whose own names stand in a normal text, else those whose fleets do."""
+    mine = [r for r in rows if _is_named(str(r.get("job")), text)]
+    return mine or [r for r in rows if _is_named(str(r.get("fleet")), text)]
+
+
+def _no_such_job(walk: Walk, rows: list[dict[str, Any]], mine: list[dict[str, Any]]) -> list[str]:
+    strangers = walk.question.named.strangers
+    if mine or not strangers:
+        return []
+    there = ", ".join(named(r.get("job")) for r in rows[:8])
+    lost = ", ".join(named(s) for s in strangers[:3])
+    return [
+        walk.say(f"There is no job called {lost}; there is {there}:", f"{lost} 작업은 없습니다. 있는 작업: {there}")
+    ]
 
 
 def _is_named(job: str, text: str) -> bool:

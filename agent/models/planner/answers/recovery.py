@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from agent.models.planner.answers import jobs
 from agent.models.planner.answers.common import (
     MAX_FLEETS,
     fleet_rows,
@@ -28,7 +29,8 @@ def checkpoints(walk: Walk) -> list[str]:
     if names is None:
         return []
     if not names:
-        return which_fleet(walk, "look for checkpoints of")
+        by_job = jobs.by_name(walk)
+        return which_fleet(walk, "look for checkpoints of") if by_job is None else by_job
     looked = [(name, walk.look("list_checkpoints", fleet=name)) for name in names]
     found = [(name, seen) for name, seen in looked if seen is not None]
     lines = _broken(walk, [(n, s.body) for n, s in found if s.ok]) if _doubts(walk) else []
@@ -136,7 +138,8 @@ def restore(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
     """Propose to resume from a checkpoint; only a whole one, and only when there is one."""
     names = walk.question.fleets
     if len(names) != 1 or not walk.question.named.sure:
-        return which_fleet(walk, "restore")
+        by_job = jobs.by_name(walk)
+        return _which(walk) if by_job is None else by_job
     seen = walk.look("list_checkpoints", fleet=names[0])
     if seen is None:
         return []
@@ -178,6 +181,11 @@ def restore(walk: Walk) -> list[str]:  # noqa: PLR0911 - one return a case
             )
         ]
     return what_became(walk, done, named(names[0]))
+
+
+def _which(walk: Walk) -> list[str]:
+    lines, there = which_fleet(walk, "restore"), jobs.known_names(walk)
+    return [*lines, walk.say(f"Jobs: {there}.", f"작업: {there}.")] if there else lines
 
 
 def _wanted_checkpoint(walk: Walk, rows: list[dict[str, Any]]) -> str | None:
