@@ -3,21 +3,18 @@
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import DataTable, Static
+from textual.widgets import Static
 
 from tools.jobs.report import JobsReport, JobState
 from tools.records import QueuesReport, Recovery
-from tui import messages
 from tui.house import House
 from tui.messages import JobsSeen, Pulse, QueuesSeen, RecoveriesSeen
 from tui.render_jobs import job_lines, recovery_line
 from tui.safe_text import fit, hung, safe_text
-from tui.screens.room import Room, consult
+from tui.screens.listing import Listing
+from tui.screens.room import consult
 from tui.widgets.glyphs import percent, short_length
 from tui.widgets.queues import queue_panel
 from tui.widgets.table import Column, Table, Words
@@ -34,15 +31,16 @@ _COLUMNS = (
     Column("LOST", 7, right=True),
     Column("RECOVERY", 10),
 )
-READ_SECONDS = 30.0
-"""between readings of stores and prices; recoveries are read with every look at the house"""
 _FIELD = 11
 _TALL = 30
 """rows from which more than two queues have a line"""
 
 
-class JobsScreen(Room):
-    NAME = "jobs"
+class JobsScreen(Listing):
+    NAME = THINGS = "jobs"
+    THING = "job"
+    READ_SECONDS = 30.0
+    """of stores and prices; recoveries are read with every look at the house"""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "refresh", "Read again"),
         Binding("c", "copy", "Copy job"),
@@ -56,34 +54,15 @@ class JobsScreen(Room):
         self._queues: QueuesReport | None = None
         """None = none is configured, or not read yet"""
 
-    def compose_body(self) -> ComposeResult:
-        yield Static(id="jobs-head", classes="head", markup=False)
-        yield Table(id="jobs")
+    def compose_beside(self) -> Iterator[Static]:
         yield Static(id="queues", markup=False)
-        with VerticalScroll(id="job"):
-            yield Static(id="job-words", markup=False)
-        yield Static(id="jobs-foot", classes="foot", markup=False)
-
-    def on_mount(self) -> None:
-        self._say("reading the jobs ...")
-        super().on_mount()
-        self.query_one(Table).focus()
-        self.set_interval(READ_SECONDS, self._read_again)
 
     # asking
 
-    def on_screen_resume(self) -> None:
-        """It was just opened, or somebody came back to it."""
-        self._read()
-
-    def _read(self) -> None:
+    def read(self) -> None:
         house = self.house
         consult(self, lambda: JobsSeen(house.jobs()), what="Reading the jobs", once=True)
         consult(self, lambda: _queues(house), what="Reading the queues", once=True)
-
-    def _read_again(self) -> None:
-        if self.is_current:
-            self._read()
 
     def on_pulse(self, pulse: Pulse) -> None:
         """How a recovery goes on stands in the journal: it is cheap to look."""
@@ -93,10 +72,14 @@ class JobsScreen(Room):
         house, names = self.house, tuple(s.job.job_id for s in self._report.jobs)
         consult(self, lambda: RecoveriesSeen(house.recoveries(names)), what="Looking at recoveries", once=True)
 
+    @property
+    def was_read(self) -> bool:
+        return self._report is not None
+
     def on_jobs_seen(self, message: JobsSeen) -> None:
         self._report = message.report
         self._newest = {s.job.job_id: tuple(v.recovery for v in s.recoveries) for s in message.report.jobs}
-        self._show()
+        self.show()
 
     def on_queues_seen(self, message: QueuesSeen) -> None:
         self._queues = message.report
@@ -105,34 +88,16 @@ class JobsScreen(Room):
     def on_recoveries_seen(self, message: RecoveriesSeen) -> None:
         ended = {r.recovery_id for of in self._newest.values() for r in of if r.status != "open"}
         self._newest = dict(message.recoveries)
-        self._show()
+        self.show()
         if any(r.status != "open" and r.recovery_id not in ended for of in self._newest.values() for r in of):
-            self._read()  # what it resumed from, and what it lost, changes the job's own line
-
-    def troubled(self, trouble: messages.Trouble) -> None:
-        super().troubled(trouble)
-        if self._report is None:
-            self._say("The jobs could not be read. r tries again.")
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self._show_queues()
-        self._show()
+            self.read()  # what it resumed from, and what it lost, changes the job's own line
 
     # keys
-
-    def action_refresh(self) -> None:
-        self._read()
-        self.hosting.tell("Reading the jobs again.")
 
     def action_copy(self) -> None:
         state = self._at_cursor()
         if state is not None:
             self.hosting.copy_out(state.canonical(), what=f"{safe_text(state.job.job_id, limit=60)} as JSON")
-
-    @on(DataTable.RowHighlighted)
-    def _moved(self) -> None:
-        self._about()
 
     def _at_cursor(self) -> JobState | None:
         key = self.query_one(Table).key_at_cursor
@@ -141,29 +106,26 @@ class JobsScreen(Room):
 
     # showing
 
-    def _say(self, words: str) -> None:
-        self.query_one("#jobs-head", Static).update(Content.styled(words, "$muted"))
-
     def _show_queues(self) -> None:
         """Beside the jobs only where there are any."""
         panel = self.query_one("#queues", Static)
         panel.display = self._queues is not None
         if self._queues is not None:
-            room, most = max(self.app.size.width - 2, 20), 6 if self.app.size.height >= _TALL else 2
-            panel.update(queue_panel(self._queues, glyphs=self.glyphs, room=room, most=most))
+            most = 6 if self.app.size.height >= _TALL else 2
+            panel.update(queue_panel(self._queues, glyphs=self.glyphs, room=self.room, most=most))
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        self._show_queues()
         report = self._report
         if report is None:
             return
         self.query_one(Table).show(_COLUMNS, [(_key(s), self._cells(s)) for s in report.jobs])
-        dot, room = f" {self.glyphs.dot} ", max(self.app.size.width - 2, 20)
-        self.query_one("#jobs-head", Static).update(Content("\n").join(self._head(report, dot, room)))
+        dot = f" {self.glyphs.dot} "
+        self.head(self._head(report, dot, self.room))
         meaning = f"DURABLE by the newest whole checkpoint{dot}LOST work if it were interrupted now"
         told = f"as of {report.as_of:%Y-%m-%d %H:%M:%SZ}{dot}`spotwarden run` carries recoveries on"
-        foot = [fit(text, room).rstrip() for text in (meaning, told)]
-        self.query_one("#jobs-foot", Static).update(Content.styled("\n".join(foot), "$muted"))
-        self._about()
+        self.foot(meaning, told)
+        self.show_row()
 
     def _head(self, report: JobsReport, dot: str, room: int) -> Iterator[Content]:
         late = sum((s.outlook.slack_seconds or 0) < 0 for s in report.jobs)
@@ -201,17 +163,17 @@ class JobsScreen(Room):
         word, ink = status_words(next((r for r in found if r.status == "open"), found[0]))
         return Words(word.lower() if ink != "error" else word, ink)
 
-    def _about(self) -> None:
+    def show_row(self) -> None:
         """The job at the cursor: its recoveries, the newest and the open ones as timelines, then how it stands."""
-        words, report, state = self.query_one("#job-words", Static), self._report, self._at_cursor()
+        report, state = self._report, self._at_cursor()
         if report is None:
             return
         if state is None:
-            words.update(Content.styled(_NO_JOBS, "$muted"))
+            self.row_words([Content.styled(_NO_JOBS, "$muted")])
             return
         room = max(self.app.size.width - 4, 20)
         lines = [*self._timelines(self._newest.get(state.job.job_id, ()), room), *_facts(state, report, room)]
-        words.update(Content("\n").join(lines))
+        self.row_words(lines)
 
     def _timelines(self, found: Sequence[Recovery], room: int) -> Iterator[Content]:
         now = self.hosting.now()

@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable
 
 from tools.records import Consistency, KeptSnapshot, KeptVolume, VolumesReport
-from tui import messages
 from tui.messages import ProposalFound, VolumesSeen, expiry
 from tui.render_volumes import (
     Fact,
@@ -24,7 +21,8 @@ from tui.render_volumes import (
     volume_facts,
 )
 from tui.safe_text import fit, hung, plain, safe_text
-from tui.screens.room import Room, consult
+from tui.screens.listing import Listing
+from tui.screens.room import consult
 from tui.widgets.glyphs import short_length
 from tui.widgets.table import Column, Table, Words
 
@@ -39,7 +37,6 @@ _COLUMNS = (
     Column("COPY", 7, drop=3),
     Column("STANDS", 12),
 )
-READ_SECONDS = 60.0
 MOST_ROWS = 500
 _FIELD = 11
 _CONSISTENT: dict[Consistency, Words] = {
@@ -51,8 +48,10 @@ _TALL = 30
 """rows from which every schedule has a line"""
 
 
-class VolumesScreen(Room):
-    NAME = "volumes"
+class VolumesScreen(Listing):
+    NAME = THINGS = "volumes"
+    THING = "volume"
+    READ_SECONDS = 60.0
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "clean_up", "Clean up", key_display="Enter"),
         Binding("r", "refresh", "Read again"),
@@ -65,51 +64,21 @@ class VolumesScreen(Room):
         self._rows: dict[str, Kept] = {}
         """id → what stands on that row, in the order of the table"""
 
-    def compose_body(self) -> ComposeResult:
-        yield Static(id="volumes-head", classes="head", markup=False)
-        yield Table(id="volumes")
-        with VerticalScroll(id="volume"):
-            yield Static(id="volume-words", markup=False)
-        yield Static(id="volumes-foot", classes="foot", markup=False)
-
-    def on_mount(self) -> None:
-        self._say("reading the volumes ...")
-        super().on_mount()
-        self.query_one(Table).focus()
-        self.set_interval(READ_SECONDS, self._read_again)
-
     # asking
 
-    def on_screen_resume(self) -> None:
-        """It was just opened, or somebody came back to it."""
-        self._read()
-
-    def _read(self) -> None:
+    def read(self) -> None:
         consult(self, lambda: VolumesSeen(self.house.volumes()), what="Reading the volumes", once=True)
 
-    def _read_again(self) -> None:
-        if self.is_current:
-            self._read()
+    @property
+    def was_read(self) -> bool:
+        return self._report is not None
 
     def on_volumes_seen(self, message: VolumesSeen) -> None:
         self._report = message.report
         self._rows = dict(_ordered(message.report))
-        self._show()
-
-    def troubled(self, trouble: messages.Trouble) -> None:
-        super().troubled(trouble)
-        if self._report is None:
-            self._say("The volumes could not be read. r tries again.")
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self._show()
+        self.show()
 
     # keys
-
-    def action_refresh(self) -> None:
-        self._read()
-        self.hosting.tell("Reading the volumes again.")
 
     def action_copy(self) -> None:
         kept = self._at_cursor()
@@ -137,31 +106,23 @@ class VolumesScreen(Room):
         self.hosting.look()
         self.hosting.review(saved.proposal, saved.decision, status=saved.status, expires_at=expiry(saved))
 
-    @on(DataTable.RowHighlighted)
-    def _moved(self) -> None:
-        self._about()
-
     def _at_cursor(self) -> Kept | None:
         return self._rows.get(self.query_one(Table).key_at_cursor or "")
 
     # showing
 
-    def _say(self, words: str) -> None:
-        self.query_one("#volumes-head", Static).update(Content.styled(words, "$muted"))
-
-    def _show(self) -> None:
+    def show(self) -> None:
         report = self._report
         if report is None:
             return
         shown = list(self._rows.items())[:MOST_ROWS]
         self.query_one(Table).show(_COLUMNS, [(key, self._cells(kept, report)) for key, kept in shown])
-        dot, room = f" {self.glyphs.dot} ", max(self.app.size.width - 2, 20)
-        self.query_one("#volumes-head", Static).update(Content("\n").join(self._head(report, dot, room)))
+        dot = f" {self.glyphs.dot} "
+        self.head(self._head(report, dot, self.room))
         meaning = f"$/MONTH list, <= at most{dot}AGE, COPY of the newest snapshot{dot}Enter cleans up"
         told = f"as of {report.as_of:%Y-%m-%d %H:%M:%SZ}{dot}{safe_text(report.source, limit=240)}"
-        foot = [fit(text, room).rstrip() for text in (meaning, told)]
-        self.query_one("#volumes-foot", Static).update(Content.styled("\n".join(foot), "$muted"))
-        self._about()
+        self.foot(meaning, told)
+        self.show_row()
 
     def _head(self, report: VolumesReport, dot: str, room: int) -> Iterator[Content]:
         bound, total = bool(report.snapshots), report.total_usd_per_month
@@ -202,20 +163,20 @@ class VolumesScreen(Room):
             _stands(kept),
         ]
 
-    def _about(self) -> None:
+    def show_row(self) -> None:
         """What stands at the cursor, whole."""
-        words, report, kept = self.query_one("#volume-words", Static), self._report, self._at_cursor()
+        report, kept = self._report, self._at_cursor()
         if report is None:
             return
         if kept is None:
-            words.update(Content.styled(_NONE, "$muted"))
+            self.row_words([Content.styled(_NONE, "$muted")])
             return
         room = max(self.app.size.width - 4, 20)
         facts = volume_facts(kept, report) if isinstance(kept, KeptVolume) else snapshot_facts(kept, report)
         lines = [plain(_id(kept), "bold"), *_lines(facts, room)]
         if kept.orphan and kept.protected_by is None:
             lines.append(Content.styled(_NEXT[clean_up_step(kept, report)], "$muted"))
-        words.update(Content("\n").join(lines))
+        self.row_words(lines)
 
 
 _NONE = "no volumes and no snapshots here. Snapshots on a schedule: `[[snapshots]]` in the settings file"
