@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tools.errors import DataError
 from tools.recovery.compose import compose_faults, compose_plan, render_compose
 from tui.cli import main
 
@@ -80,6 +81,12 @@ def test_the_guides_own_file_never_fires_and_leaves_ten_seconds():
     assert "delay holds for Swarm only" in found[1]
     assert "stop_grace_period 10s (default): less than 120 s" in found[2]
     assert compose_faults(rendered()) == ()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "services: []", "services: {a: null}", "services: {a: {deploy: x}}", "\t"])
+def test_what_is_no_compose_file_is_told(text):
+    with pytest.raises(DataError, match="no Compose file"):
+        compose_faults(text)
 
 
 @pytest.mark.parametrize(("handler", "fires"), [("sys.exit(0)", False), ("guard", True)])

@@ -35,12 +35,12 @@ class Frozen:
             str(environment.pop("store", place / "store")), endpoint_url=environment.pop("at", None)
         )
         self.command = environment.pop("command", WAITS)
-        self.freeze = environment.pop("freeze", "true")
+        self.freeze, self.thaw = environment.pop("freeze", "true"), environment.pop("thaw", "true")
         self._start = lambda: guard(
             cloud, "--checkpoints", str(place / "ckpt"), "--store", self.store.where,
             "--checkpoint-command", f"echo saved >> {self.diary}",
             "--freeze-command", f"echo frozen >> {self.diary}; {self.freeze}",
-            "--thaw-command", f"echo thawed >> {self.diary}", *more, "--", *self.command, **environment,
+            "--thaw-command", f"{self.thaw} && echo thawed >> {self.diary}", *more, "--", *self.command, **environment,
         )  # fmt: skip
 
     def begin(self) -> Any:
@@ -196,6 +196,16 @@ def test_a_freeze_command_that_fails_or_hangs_is_thawed_all_the_same(freeze, sec
     assert (told["ok"], told["frozen_at"], told["problem"]) == (False, None, problem)
     assert found.end() == 0
     assert found.lives() == ["saved", "frozen", "thawed"]
+
+
+def test_a_thaw_command_that_fails_is_run_until_it_does_not(frozen, tmp_path):
+    found = frozen(thaw=f"echo busy; echo tried >> {tmp_path}/diary; test $(grep -c tried {tmp_path}/diary) -ge 2")
+    found.begin()
+    found.ask(1)
+    told = found.becomes("thawed")
+    assert (told["ok"], told["problem"]) == (True, None)
+    assert found.end() == 0
+    assert found.lives() == ["saved", "frozen", "tried", "tried", "thawed"]
 
 
 def test_where_the_store_does_not_take_it_nothing_is_held_for_nobody(frozen, tmp_path):

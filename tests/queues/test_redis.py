@@ -66,6 +66,7 @@ def test_long_work_keeps_its_lease_by_heartbeats_that_are_no_attempts(opened):
     while len(idle) < 3 or idle[-1] >= idle[-2]:  # until a heartbeat sets it back
         (row,) = slow._speech.client.xpending_range(slow._work, lua.GROUP, "-", "+", 1)
         idle.append(row["time_since_delivered"])
+        assert idle[-1] < 3_000, "no heartbeat came"
         pause(slow)
     assert row["times_delivered"] == 1
     assert other.claim(0) is None
@@ -87,6 +88,26 @@ def test_a_worker_that_stood_still_is_told_that_it_lost_and_its_result_is_not_wr
         first.done(b"of the first")
     assert next_one.results.get("a") == b"of the second"
     assert next_one.status().done == 1
+
+
+@pytest.mark.accepts("PO-03")
+def test_the_heartbeat_of_a_worker_that_stood_still_takes_nothing_back(opened):
+    still, next_one = opened(worker="still", lease_seconds=SOON), opened(worker="next", lease_seconds=SOON)
+    still.put("a", b"1")
+    first = still.claim(LONG)
+    still._closed.set()
+    second = next_one.claim(LONG)
+    assert still._run(lua.BEAT, [still._work], lua.GROUP, still.consumer, first.entry) == [first.entry.encode()]
+    assert second.done(b"r") is True
+
+
+def test_a_consumer_that_has_an_item_is_not_removed_for_with_it_its_item_would_go(opened):
+    gone, next_one = opened(worker="gone", lease_seconds=SOON), opened(worker="next", lease_seconds=SOON)
+    gone.put("a", b"1")
+    gone.claim(LONG)
+    gone._closed.set()
+    next_one._leave(gone.consumer)
+    assert next_one.claim(LONG).item.item_id == "a"
 
 
 def test_what_was_lost_can_be_neither_failed_nor_given_back_by_who_lost_it(opened):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -168,6 +169,26 @@ def test_what_does_not_fit_into_the_seconds_left_goes_back_at_once(redis_at, thr
     assert "interrupted: item a goes back; exit 75" in run.stderr.read()
     claim = three.claim(LONG)
     assert (claim.item.item_id, claim.item.attempt) == ("a", 1)
+
+
+@pytest.mark.accepts("IN-02")
+def test_an_item_that_comes_after_the_notice_is_given_back_undone(opened, notify, monkeypatch, tmp_path):
+    monkeypatch.setenv(NOTICE_FILE, str(tmp_path / "notice"))
+    queue, other = opened(), opened(worker="other")
+    done = []
+
+    def late() -> None:
+        while not other._speech.client.info("clients")["blocked_clients"]:
+            pause(other)
+        notify(120.0)
+        other.put("a", b"")
+
+    telling = threading.Thread(target=late)
+    telling.start()
+    assert work(queue, lambda item: done.append(item) or b"", wait_seconds=LONG) == 75
+    telling.join()
+    assert done == []
+    assert other.claim(LONG).item.attempt == 1
 
 
 def test_a_notice_with_time_left_lets_the_item_be_finished(redis_at, three, started, notify):

@@ -154,7 +154,7 @@ class Ownerless(OnRedis):
     def open(self) -> RedisQueue:
         queue = super().open()
         planted = lua.DONE
-        for condition in ("not mine(work, group, me, id)", "redis.call('EXISTS', result) == 1"):
+        for condition in ("not mine(work, group, me, id)", "redis.call('HLEN', result) > 0"):
             assert condition in planted
             planted = planted.replace(condition, "false")
         queue._scripts[lua.DONE] = queue._speech.script(planted)

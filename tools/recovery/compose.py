@@ -39,6 +39,7 @@ aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-ho
 _HEADER = "".join(
     f"# {line}".rstrip() + "\n" for line in (*wrap(f"WARNING: {WARNING}", 110), "", *_REMARKS.splitlines())
 )
+_SERVICES = "it has `services:` with a service below, each a mapping"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._/:@-]{0,254}")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -104,11 +105,11 @@ def _check_store(store: str) -> None:
     try:
         found = in_s3(store)
     except BadRequest as trouble:
-        raise UsageError(trouble.message, hint="such as --store s3://BUCKET/JOB") from None
+        raise UsageError(trouble.message, hint="such as --store s3://acme-checkpoints/nightly") from None
     if found is None:
         raise UsageError(
             f"--store {store[:80]!r}: in a container a directory is not what outlives the instance",
-            hint="such as --store s3://BUCKET/JOB",
+            hint="such as --store s3://acme-checkpoints/nightly",
         )
 
 
@@ -179,12 +180,15 @@ def compose_faults(text: str, *, grace_seconds: int = 120) -> tuple[str, ...]:
     """
     try:
         document = YAML(typ="safe", pure=True).load(text)
-        services = dict(document["services"])
-    except (YAMLError, TypeError, KeyError, ValueError) as error:
-        raise DataError(
-            f"no Compose file: {str(error)[:200]}", hint="it has `services:` with a service below"
-        ) from None
-    return tuple(f"{name}: {fault}" for name, service in services.items() for fault in _faults(service, grace_seconds))
+        services = dict(document["services"] or {})
+        found = tuple(
+            f"{name}: {fault}" for name, service in services.items() for fault in _faults(service, grace_seconds)
+        )
+        if not services:
+            raise DataError("no Compose file: it has no services", hint=_SERVICES)
+    except (YAMLError, AttributeError, TypeError, KeyError, ValueError) as error:
+        raise DataError(f"no Compose file: {str(error)[:200]}", hint=_SERVICES) from None
+    return found
 
 
 def _faults(service: dict[str, Any], grace_seconds: int) -> list[str]:

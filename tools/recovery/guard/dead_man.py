@@ -129,7 +129,10 @@ def _gone(pid: int) -> None:
 def _thaw(line: str, insist_seconds: float) -> str | None:
     end = time.monotonic() + insist_seconds
     while True:
-        problem = Command(line).problem(THAW_SECONDS, heeds_guard=False)
+        try:
+            problem = Command(line).problem(THAW_SECONDS, heeds_guard=False)
+        except OSError as error:  # no process or no descriptor is left just now
+            problem = f"cannot be started: {error.strerror}"
         if problem is None or time.monotonic() >= end:
             return problem
         time.sleep(PAUSE_SECONDS)

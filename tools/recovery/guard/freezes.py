@@ -147,6 +147,8 @@ class Freezes:
             self.step()
             meanwhile()
             time.sleep(0.02)
+        if self._now is not None:
+            self._now.left_behind()
 
 
 class Freeze:
@@ -345,6 +347,12 @@ class Freeze:
                         pipe.close()
             self._process.wait()
             self._process = None
+
+    def left_behind(self) -> None:
+        """Guard ends before the child does."""
+        self._event("freeze-left", state=self.state)
+        if self._process is not None:
+            say(f"STILL FROZEN, perhaps: {self.asked.name}: its thaw has not ended well, and is tried without guard")
 
     # --- after
     def _over(self, problem: str, *, thawed_at: str, thawed: bool) -> None:

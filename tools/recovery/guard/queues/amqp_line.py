@@ -199,6 +199,7 @@ _PROBABLE = (ProbableAuthenticationError, ProbableAccessDeniedError)
 _CODES: dict[int, tuple[type[QueueTrouble], str, str]] = {
     403: (QueueRefused, "{seen}", "rabbitmqctl set_permissions gives configure, write, read"),
     404: (QueueRefused, "{seen}", "a put or a claim declares it; is the name right?"),
+    405: (QueueAway, "somebody else looks at the dead letters just now", "one at a time: ask again"),
     406: (QueueRefused, "{seen}", "RabbitMQ 3.10 or newer is needed"),
     530: (QueueRefused, "the virtual host is refused: {seen}", _VHOST),
 }
@@ -233,13 +234,16 @@ def _innermost(error: BaseException) -> BaseException:
 
 def parameters_of(url: str, *, heartbeat_seconds: int, seconds: float) -> Any:
     """Raises  BadRequest, without the address: a password may stand in it"""
-    if not url.startswith(("amqp://", "amqps://")) or not readable(url):
+    if not url.startswith(("amqp://", "amqps://")):
         raise BadRequest("not an address of RabbitMQ", hint=_ADDRESS)
+    unreadable = BadRequest("an address that cannot be read", hint=_ADDRESS)
+    if not readable(url):
+        raise unreadable
     try:
         parameters = pika.URLParameters(url)
         parameters.heartbeat = heartbeat_seconds
         parameters.connection_attempts = 1
         parameters.socket_timeout = parameters.stack_timeout = seconds
     except (ValueError, TypeError, AssertionError):
-        raise BadRequest("an address that cannot be read", hint=_ADDRESS) from None
+        raise unreadable from None
     return parameters

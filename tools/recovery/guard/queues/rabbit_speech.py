@@ -144,8 +144,19 @@ def status(channel: Any, name: str) -> QueueStatus:
     return QueueStatus(waiting=waiting, in_flight=None, oldest_in_flight_seconds=None, done=None, dead=dead)
 
 
+def _look_alone(channel: Any, name: str) -> None:
+    """Who looks at dead letters holds them meanwhile, and nobody else finds them: one at a time. An exclusive queue is
+    a lock that goes with its connection; another one's is RESOURCE_LOCKED, asked again later."""
+    channel.queue_declare(f"{name}.dead.look", exclusive=True)
+
+
+def _looked(channel: Any, name: str) -> None:
+    channel.queue_delete(f"{name}.dead.look")
+
+
 def dead_letters(channel: Any, name: str, limit: int) -> list[tuple[Any, bytes]]:
     """Properties and body, the oldest first; they stay where they are."""
+    _look_alone(channel, name)
     seen: list[tuple[Any, bytes]] = []
     last = 0
     while len(seen) < limit:
@@ -156,11 +167,13 @@ def dead_letters(channel: Any, name: str, limit: int) -> list[tuple[Any, bytes]]
         last = method.delivery_tag
     if last:
         channel.basic_nack(last, multiple=True, requeue=True)
+    _looked(channel, name)
     return seen
 
 
 def give_back_to_life(channel: Any, name: str, item_id: str) -> bool:
     """Published anew, then taken from the dead: between the two it is in both, and never in neither."""
+    _look_alone(channel, name)
     passed, found = 0, False
     for _ in range(MOST_LOOKED_AT):
         method, properties, body = channel.basic_get(f"{name}.dead")
@@ -173,4 +186,5 @@ def give_back_to_life(channel: Any, name: str, item_id: str) -> bool:
         passed = method.delivery_tag
     if passed:
         channel.basic_nack(passed, multiple=True, requeue=True)
+    _looked(channel, name)
     return found

@@ -94,6 +94,7 @@ class RabbitQueue:
         self._parameters = parameters_of(url, heartbeat_seconds=heartbeat_seconds, seconds=self._connect_seconds)
         self._parameters.client_properties = {"connection_name": f"spotwarden {self.worker}"}
         self.where = f"RabbitMQ {self._parameters.host}:{self._parameters.port} {name}"
+        self._judges = False  # the results answered when they were asked last
         self._closed = threading.Event()
         self._opening, self._claiming = threading.Lock(), threading.Lock()
         # What is held is held by a connection of its own: RabbitMQ stops listening to one that publishes when it is low
@@ -143,6 +144,9 @@ class RabbitQueue:
 
     def _next(self, ends: float) -> RabbitClaim | None:
         while True:
+            if not self._judges:  # what is taken for nothing is given back, and RabbitMQ counts it
+                self.results.get("looked")
+                self._judges = True
             delivery = take(self._line("work", declared=True), self.name, ends=ends)
             if delivery is None:
                 return None
@@ -167,6 +171,7 @@ class RabbitQueue:
             none = f"{self.most_attempts} attempts, and none came to an end: workers went, or the item took them down"
             self._bury(delivery, self._why(delivery.note(self.most_attempts)) or none)
         except QueueTrouble:
+            self._judges = False
             self._settle(delivery, "release")
             raise
         return 0
@@ -228,10 +233,15 @@ class RabbitQueue:
     def give_back(self, delivery: Delivery) -> None:
         """As Claim.release. Back first: whoever gives back has no time."""
         if self._settle(delivery, "release"):
-            with contextlib.suppress(QueueTrouble):  # then it counts as an attempt
-                number = 1
-                while not self.results.put_once(delivery.given_back(number), str(time.time()).encode()):
-                    number += 1
+            note = threading.Thread(target=self._note_return, args=(delivery,), daemon=True)
+            note.start()
+            note.join(LAST_WORDS_SECONDS)
+
+    def _note_return(self, delivery: Delivery) -> None:
+        with contextlib.suppress(QueueTrouble):  # then it counts as an attempt
+            number = 1
+            while not self.results.put_once(delivery.given_back(number), str(time.time()).encode()):
+                number += 1
 
     def _settle(self, delivery: Delivery, how: str) -> bool:
         """False: the hold was gone, or went with the answer: the message comes again, and what is written is found."""
