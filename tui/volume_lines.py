@@ -1,6 +1,6 @@
 """Volumes and snapshots as lines of a terminal: the list, the ledger of orphans, advice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tools.figures import length
@@ -15,15 +15,14 @@ _ORPHAN = "ORPHAN"
 
 
 def listing(report: "VolumesReport") -> Iterator[str]:
-    """Every volume, then the snapshots whose volume is gone, then the schedules."""
+    """Every volume, orphans first, then the snapshots whose volume is gone, then the schedules."""
     total, unused = usd(report.total_usd_per_month), usd(report.orphan_usd_per_month)
-    yield (
-        f"{len(report.volumes)} volumes, {len(report.snapshots)} snapshots: {total} a month at list price, snapshots at"
-        f" most; of that {unused} is for what nobody uses"
-    )
+    counted = f"{_many(report.volumes, 'volume')}, {_many(report.snapshots, 'snapshot')}"
+    yield f"{counted}: {total} a month at list price, snapshots at most; of that {unused} is for what nobody uses"
     if report.volumes:
         header = ("VOLUME", "FLEET", "STATE", "SIZE", "ZONE", "$/MONTH", "NEWEST SNAPSHOT", "CONSISTENCY")
-        yield table(header, [_volume_row(v) for v in report.volumes], right=frozenset({5}))
+        ordered = sorted(report.volumes, key=lambda v: (not v.orphan, v.fleet or "", v.volume.volume_id))
+        yield table(header, [_volume_row(v) for v in ordered], right=frozenset({5}))
     there = {v.volume.volume_id for v in report.volumes}
     gone = [s for s in report.snapshots if s.snapshot.volume_id not in there]
     if gone:
@@ -64,6 +63,10 @@ def advice_lines(advice: "KeepingAdvice") -> Iterator[str]:
     if advice.found:
         yield ""
         yield from (f"! {plain(text)}" for text in advice.found)
+
+
+def _many(items: Sequence[object], word: str) -> str:
+    return f"{len(items)} {word}{'' if len(items) == 1 else 's'}"
 
 
 def money(cost: "StorageCost") -> str:

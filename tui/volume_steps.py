@@ -1,5 +1,6 @@
 """Steps on volumes that a person asked for, a proposal each; begun anew they go on where the account is."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +18,13 @@ from tools.records import (
     Snapshot,
 )
 from tools.volumes.draw import draw_deletion, draw_snapshots, home_of, named_snapshot, reference
-from tools.volumes.report import asked_in, changes_of, volumes_report
+from tools.volumes.report import asked_in, changes_of, sets_in, volumes_report
 from tools.volumes.restore import RestoreItem, RestorePlan, attachment, newest_completed, plan_restore
-from tools.volumes.sets import fleet_told_by, sets_of, tag_of
+from tools.volumes.sets import fleet_told_by, tag_of
 from tui.asking import Hand
 from tui.config import Settings
 from tui.output import complain, plain, say
-from tui.render import outcome_line, preview_lines
+from tui.render import outcome_line, preview_lines, usd
 
 if TYPE_CHECKING:
     from tools.records import Fleet, Instance
@@ -33,6 +34,7 @@ _MADE = frozenset({"done", "already"})
 _TOLD = (Denied, ApprovalNeeded, StalePlan, CloudError, UsageError)
 """what one step may end with, so that the others get their turn"""
 _NAP_SECONDS = 0.5
+_PROPOSAL = re.compile(r"p-[0-9a-f]{10}")
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Steps:
     _told: list[str] = field(default_factory=list)
     _snapshots: list[str] = field(default_factory=list)
     """ids that this command made"""
+    _complained: tuple[str, str] | None = None
 
     @property
     def _reader(self) -> Any:
@@ -68,10 +71,9 @@ class Steps:
 
     def _do(self, action: Action, why: str) -> Outcome | None:
         """None = it did not come to pass: told, and in the exit code; or it is a dry run."""
-        name = ", ".join(action.types)
         try:
             if self.dry_run:
-                self._preview(action, name)
+                self._preview(action)
                 return None
             saved, outcome = Hand(self.settings, self.house, yes=self.yes, again=self.again).take(action, why=why)
         except _TOLD as error:
@@ -79,7 +81,7 @@ class Steps:
             return None
         step = {"action": action, "proposal_id": saved.proposal.proposal_id, "outcome": outcome, "error": None}
         self.done.append(step)
-        self._told.append(f"{plain(saved.proposal.title)}: {outcome_line(outcome)}")
+        self._told.append(f"{_titled(action)}: {outcome_line(outcome)}")
         if outcome.status not in _MADE:
             self.exit_code = self.exit_code or 1
             return None
@@ -88,14 +90,14 @@ class Steps:
         self._snapshots += [i for i in made if i.startswith("snap-")]
         return outcome
 
-    def _preview(self, action: Action, name: str) -> None:
+    def _preview(self, action: Action) -> None:
         from tools.fleets.effects import effect_of
         from tools.fleets.preview import draw_preview
 
         fleet = effect_of(action).subject(self._reader, action)
         preview = draw_preview(self._reader, self.house.clock, action, fleet)
         self.done.append({"action": action, "preview": preview})
-        self._told += [f"would {name} on {plain(action.fleet.label)}", *preview_lines(preview)]
+        self._told += [f"would {_titled(action)}", *preview_lines(preview)]
 
     def _refused(self, action: Action, error: SpotError) -> None:
         told = {
@@ -106,8 +108,11 @@ class Steps:
         }
         self.done.append({"action": action, "error": told})
         self.exit_code = self.exit_code or error.exit_code
-        self._told.append(f"{', '.join(action.types)} on {plain(action.fleet.label)}: not done")
-        complain(error.message, error.hint)
+        self._told.append(f"{_titled(action)}: not done")
+        said = (_PROPOSAL.sub("", error.message), _PROPOSAL.sub("", error.hint))
+        if isinstance(error, ApprovalNeeded) or said != self._complained:  # one reason for many is told once
+            complain(error.message, error.hint)
+        self._complained = said
 
     def _until(self, look: Callable[[], str | None], left_to: str) -> None:
         """Look until there is nothing to tell any more. Ctrl+C says who goes on with it."""
@@ -154,7 +159,8 @@ class Steps:
         try:
             effect_of(action).check(action, fleet)
         except UsageError as error:
-            hint = f"as it runs: {self.again} --include-root, which is crash-consistent; {error.hint}"
+            running = f"spotwarden volumes snapshot {instance.instance_id} --include-root"
+            hint = f"as it runs: {running}, which is crash-consistent; {error.hint}"
             raise UsageError(f"it cannot be stopped: {error.message}", hint=hint) from None
         return self._do(action, "stopped for a snapshot with its root") is not None or self.dry_run
 
@@ -218,8 +224,9 @@ class Steps:
         of = name if name.startswith("i-") else self.house.fleet(name).ref.label
         snapshots = self._reader.snapshots()
         labels = {label for s in snapshots if (label := fleet_told_by(s)) is not None}
-        asked = {i: action for i, (_, action) in asked_in(changes_of(self.house.journal, labels)).items()}
-        found = newest_completed(sets_of(snapshots, asked, now=self.house.clock.now()), of=of)
+        asked = asked_in(changes_of(self.house.journal, labels))
+        sets = sets_in(snapshots, asked, now=self.house.clock.now())
+        found = newest_completed([s for s in sets if s.intent_id in asked], of=of)  # a tag alone chooses nothing
         self.notes.append(f"the set of {found.instance_id}, begun at {found.started_at:%Y-%m-%d %H:%M:%S} UTC")
         return found.snapshots
 
@@ -275,7 +282,13 @@ class Steps:
             if made is None and not self.dry_run:
                 return
         self._snapshots += [s.snapshot_id for s in copies if s.state == "pending"]
-        if not self.dry_run and not any(s.state == "completed" for s in copies):
+        if not any(s.state == "completed" for s in copies):
+            if self.dry_run:
+                saved = usd(kept.cost.usd_per_month)
+                self.notes.append(
+                    f"then, once its snapshot is completed: delete-volume {volume_id}, {saved} a month less"
+                )
+                return
             if not wait:
                 self.notes.append(f"{volume_id} is deleted once its snapshot is completed: again {self.again}")
                 return
@@ -284,6 +297,13 @@ class Steps:
             if not any(_taken_alone(s, volume_id) and s.state == "completed" for s in taken):
                 return
         self._do(draw_deletion(self._reader, volume_id), "attached to nothing, and copied to a snapshot")
+
+
+def _titled(action: Action) -> str:
+    """create-snapshots of i-0123456789abcdef0 on asg/ml-train; attach-volume of vol-… to i-… on asg/ml-train"""
+    told = (getattr(action, key, None) for key in ("volume_id", "instance_id"))
+    whose = " to ".join(name for name in told if name is not None and name != action.fleet.fleet_id)
+    return plain(f"{', '.join(action.types)}{f' of {whose}' if whose else ''} on {action.fleet.label}")
 
 
 def _taken_alone(snapshot: Snapshot, volume_id: str) -> bool:

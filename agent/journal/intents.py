@@ -13,6 +13,7 @@ from agent.journal.leases import still_leads
 from agent.journal.proposals import read_one
 from agent.journal.records import Lease, OpenIntent, SavedProposal
 from agent.journal.writer import Transaction, clean, instant
+from policies.clauses.clause import VOLUMES
 from policies.people import person_name
 from policies.records import Reservation
 from tools.errors import Denied, JournalError
@@ -27,6 +28,8 @@ _STATUS_AFTER = {
     "unknown": "unknown",
     "superseded": "unknown",
 }
+
+_COPIES = tuple(sorted({*VOLUMES, "request-checkpoint"}))
 
 
 def open_intent(
@@ -266,8 +269,11 @@ def held_lately(db: Any, intent: Intent, *, since: datetime) -> bool:
 
 
 def seconds_since_change(db: Any, fleet: str, *, now: datetime) -> float | None:
-    """None = this journal never changed the fleet."""
-    row = db.execute("SELECT max(changed_at) FROM intents WHERE fleet = ?", (fleet,)).fetchone()
+    """None = this journal never changed the fleet. What only saves, copies or restores leaves it as it was."""
+    row = db.execute(
+        f"SELECT max(changed_at) FROM intents WHERE fleet = ? AND intent ->> '$.permit.action.kind' NOT IN {_COPIES}",  # noqa: S608 - our own words
+        (fleet,),
+    ).fetchone()
     if row[0] is None:
         return None
     return max(0.0, (now - datetime.fromisoformat(row[0])) / timedelta(seconds=1))

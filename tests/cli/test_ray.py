@@ -61,6 +61,16 @@ def test_what_cannot_be_read_is_refused_with_a_way_out(alone, home):
     alone("ray", "lint").refuses(64)
 
 
+def test_a_reason_is_told_once_and_each_unknown_key_with_its_own_way_out(alone, home):
+    (home / "c.yaml").write_text(CLEAN + "max_worker: 4\nidle_timeout_minute: 5\nzzz: 1\n")
+    told = alone("ray", "lint", "c.yaml", "--no-parse").out
+    assert told.count("`ray up` checks the file against this schema") == 1
+    assert "→ did you mean max_workers?" in told
+    assert "→ did you mean idle_timeout_minutes?" in told
+    assert "→ take it out" in told, "nothing is near"
+    assert "  checked: the schema of ray" in told
+
+
 def test_text_that_a_terminal_would_obey_is_not_printed(alone, home):
     (home / "c.yaml").write_text(CLEAN + '"\\e[2J\\e[31mpwned": 1\n')
     told = alone("ray", "lint", "c.yaml", "--no-parse")

@@ -97,6 +97,9 @@ def test_the_ledger_tells_what_nobody_uses_what_it_costs_and_what_to_do(run, unt
     assert everything.count("ORPHAN") == 3
     assert "asg/trainers" in everything
     assert "as of 2026-" in everything
+    none = run("volumes", "orphans", "--fleet", "trainers")
+    assert (none.exit, "nothing lies unused" in none.out) == (0, True)
+    assert "  ec2-fleet/fleet-" in run("volumes", "--fleet", "renderers").out, "by its name, which is not its id"
     run("volumes", "--fleet", "trianers").refuses(1, "trianers: no volume or snapshot of it", "asg/trainers")
 
 
@@ -143,6 +146,9 @@ def test_a_zone_without_the_type_is_told_with_the_way_out(run, account, ec2):
     account.advance(600)
     told = run("volumes", "restore", copied, "--zone", zones[-1], "-y")
     assert told.exit == 1
+    asked = run("volumes", "restore", copied, "--zone", zones[-1], "--type", "gp3", "--device", "/dev/sdx", "--json")
+    hint = asked.json["steps"][0]["error"]["hint"]
+    assert f"volumes restore {copied} --zone {zones[-1]} --device /dev/sdx --type gp3" in hint, "the same command"
     assert f"'io1' is not supported in the Availability Zone '{zones[-1]}'" in told.out
     assert f"where {zones[-1]} has no io1: --type gp3" in told.out
     assert run("volumes", "restore", copied, "--zone", zones[-1], "--type", "gp3", "-y").exit == 0
@@ -153,7 +159,10 @@ def test_a_zone_without_the_type_is_told_with_the_way_out(run, account, ec2):
 def test_clean_up_copies_a_volume_before_it_deletes_it_and_asks_first(run, account, saver):
     before = last(account)
     dry = run("volumes", "clean-up", "--dry-run")
-    assert "would delete-volume" in dry.out
+    assert dry.out.count("would create-snapshot on volume/") == dry.out.count(
+        "then, once its snapshot is completed: delete"
+    )
+    assert "is lost for good" not in dry.out.partition("would delete-snapshot")[0], "it is copied before"
     assert "nothing was done" in dry.out
     orphans = run("volumes", "orphans", "--json").json
     first, second = (v["volume"]["volume_id"] for v in orphans["volumes"] if v["protected_by"] is None)
@@ -197,6 +206,15 @@ def test_a_single_instance_is_stopped_for_its_root_and_a_member_of_a_group_is_no
     run("volumes", "snapshot", member).refuses(64, "nothing to snapshot", "--include-root")
 
 
+def test_one_reason_for_every_instance_of_a_fleet_is_told_once(run, home, account):
+    (home / "policy.yaml").write_text(POLICY.replace("123456789012", "210987654321"))
+    told = run("volumes", "snapshot", "trainers", "--include-root", "-y")
+    assert told.exit == 3
+    assert told.out.count("on asg/trainers: not done") > 1
+    assert len({line for line in told.out.splitlines() if "not done" in line}) == told.out.count("not done")
+    assert told.err.count("is not listed under accounts") == 1
+
+
 def test_waiting_can_be_broken_off_and_aws_goes_on(environment, account, saver):
     account.fate_snapshots("never")
     with process("volumes", "snapshot", saver, "--wait", "-y") as waiting:
@@ -220,6 +238,7 @@ def test_advice_is_dated_with_its_sources_and_finds_what_it_is_about(run, accoun
         assert said in told.out
         assert "https://" in told.out
         assert "read 2026-11-21" in told.out
+    run("volumes", "advise").refuses(64, "on what?", "hibernation")
     run("volumes", "advise", "raid").refuses(64, "'raid': no such topic", "hibernation")
 
 

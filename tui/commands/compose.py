@@ -23,7 +23,7 @@ def compose(
 
     \b
     spotwarden jobs compose --image model:1.4 -- python train.py
-    spotwarden jobs compose --image model:1.4 --checkpoints ckpt:/ckpt --store s3://BUCKET/JOB -- python train.py
+    spotwarden jobs compose --image model:1.4 --checkpoints ckpt:/ckpt --store s3://acme-ckpt/nightly -- python train.py
 
     A restart on the same host helps against crashes, never against a reclaim: the instance is gone. What brings the
     job back is its group and `spotwarden jobs`. Put spotwarden_guard.pyz (make pyz) beside the file.

@@ -33,7 +33,12 @@ def queues(
     spotwarden queues images --json
 
     Which queues: [[queues]] of the settings file, docs/configuration.md. Exit 1: a server could not be read.
-    Dead items, and back to work: python -m spotwarden_guard.queues dead|requeue URL NAME
+
+    \b
+    Dead items, and back to work, with the one file of guard (make pyz):
+    export PYTHONPATH=dist/spotwarden_guard.pyz
+    python3 -m spotwarden_guard.queues dead redis://queue.internal:6379/0 images
+    python3 -m spotwarden_guard.queues requeue redis://queue.internal:6379/0 images --all
     """
     from tools.queues.describe import describe_queues
     from tui.opening import open_house

@@ -1,5 +1,6 @@
 """`spotwarden ray`: cluster files for Ray on spot: faults found and explained, and better ones written."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 _COLOURS = {"error": "1;31", "warning": "33", "info": "36"}
 GUARD = "dist/spotwarden_guard.pyz"
+_WORDS = {"info": "note"}
 _LISTS = ("subnets", "head_security_groups", "worker_security_groups", "types", "packages")
 
 
@@ -62,25 +64,31 @@ def lint(
 def _review_lines(settings: Settings, review: "Review") -> list[str]:
     from tui.output import plain
 
-    lines, told_before = [], set[tuple[str, str]]()
+    lines: list[str] = []
+    told_before: set[tuple[str, str]] = set()
     for finding in review.findings:
-        lines += _finding_lines(settings, review.file, finding, brief=(finding.rule, finding.why) in told_before)
-        told_before.add((finding.rule, finding.why))
+        lines += _finding_lines(settings, review.file, finding, told_before)
     infos = len(review.findings) - review.errors - review.warnings
     counts = ((review.errors, "error"), (review.warnings, "warning"), (infos, "note"))
     told = ", ".join(f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts)
     lines += [f"{plain(review.file)}: {told}"]
-    return [*lines, *(f"  {plain(line)}" for line in review.checked)]
+    return [*lines, *(f"  checked: {plain(line)}" for line in review.checked)]
 
 
-def _finding_lines(settings: Settings, file: str, finding: "Finding", *, brief: bool) -> list[str]:
-    """brief  the reason stands above already"""
+def _finding_lines(
+    settings: Settings, file: str, finding: "Finding", told_before: set[tuple[str, str]]
+) -> Iterator[str]:
+    """told_before  reasons and ways out that stand above already, by rule: they are not repeated"""
     from tui.output import plain, style
 
-    severity = style(settings, finding.severity, _COLOURS[finding.severity])
+    severity = style(settings, _WORDS.get(finding.severity, finding.severity), _COLOURS[finding.severity])
     row = f" ({finding.row})" if finding.row else ""
     head = f"{plain(file)}:{finding.line}: {severity} {finding.rule}{row}: {plain(finding.seen)}"
-    return [head] if brief else [head, f"    {plain(finding.why)}", f"    → {plain(finding.fix)}"]
+    yield head
+    for mark, text in (("", finding.why), ("→ ", finding.fix)):
+        if (finding.rule, text) not in told_before:
+            told_before.add((finding.rule, text))
+            yield f"    {mark}{plain(text)}"
 
 
 @app.command()
@@ -157,7 +165,7 @@ def plan(
         desk = house.desk
         rank = ranked_by(Doors(desk.reader, desk.clock, desk.archive, desk.advisor))
         planned = plan_cluster(desk.reader, desk.clock, rank, wanted, old=old)
-    _tell(settings, planned, out)
+    _tell(settings, planned, out, guard=guard)
 
 
 def _words(values: Any) -> tuple[str, ...]:
@@ -185,7 +193,7 @@ def _check_out(out: Path | None, *, force: bool) -> None:
         raise UsageError(f"{out}: it is there already", hint="name another file, or replace it with --force")
 
 
-def _tell(settings: Settings, planned: "ClusterPlan", out: Path | None) -> None:
+def _tell(settings: Settings, planned: "ClusterPlan", out: Path | None, *, guard: str) -> None:
     from tools.whole_file import write_whole
     from tui.output import emit, plain, say
 
@@ -193,6 +201,8 @@ def _tell(settings: Settings, planned: "ClusterPlan", out: Path | None) -> None:
         write_whole(out, [planned.text])
     for note in planned.notes:
         say(settings, plain(note))
+    if not Path(guard).expanduser().exists():
+        say(settings, f"{plain(guard)} is not here yet, and ray up copies it to the nodes: make pyz, or --guard FILE")
     spot = [g for g in planned.groups if g.on_spot]
     zones = {zone for g in spot for zone in g.zones}
     told = f"{plain(out)}: {len(spot)} spot groups over {len(zones)} zones, {len(planned.groups) - len(spot)} on demand"

@@ -1,5 +1,6 @@
 """`spotwarden volumes`: what outlives instances, what it costs; snapshot it, bring it back, clear it away."""
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -91,7 +92,7 @@ def snapshot(
     from tui.volume_steps import Steps
 
     settings = settings_of(ctx)
-    again = f"spotwarden volumes snapshot {name}"
+    again = _again("snapshot", name, "--include-root" if include_root else None, "--stop-first" if stop_first else None)
     with open_house(settings) as house:
         steps = Steps(settings, house, again, yes=yes, dry_run=dry_run)
         if stop_first:
@@ -106,7 +107,7 @@ def snapshot(
 @app.command()
 def restore(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="a snapshot; or a fleet or instance, for its newest completed set")],
+    name: Annotated[str, typer.Argument(help="a snapshot; or an instance, or a fleet (any of it), for the newest set")],
     zone: Annotated[str | None, typer.Option(help="where the volume shall be; default the zone of --to")] = None,
     to: Annotated[str | None, typer.Option(help="attach it to this instance", metavar="INSTANCE")] = None,
     device: Annotated[str | None, typer.Option(help="such as /dev/sdf; default as before, else the first free")] = None,
@@ -127,7 +128,8 @@ def restore(
     from tui.volume_steps import Steps
 
     settings = settings_of(ctx)
-    again = f"spotwarden volumes restore {name}" + (f" --to {to}" if to else f" --zone {zone}" if zone else "")
+    given = {"--to": to, "--zone": zone, "--device": device, "--type": kind}
+    again = _again("restore", name, *(word for key, value in given.items() if value for word in (key, value)))
     with open_house(settings) as house:
         steps = Steps(settings, house, again, yes=yes, dry_run=dry_run)
         steps.restore(name, zone=zone, to=to, device=device, kind=kind)
@@ -156,7 +158,7 @@ def clean_up(
 
     settings = settings_of(ctx)
     with open_house(settings) as house:
-        steps = Steps(settings, house, "spotwarden volumes clean-up", yes=yes, dry_run=dry_run)
+        steps = Steps(settings, house, _again("clean-up", *(ids or ())), yes=yes, dry_run=dry_run)
         steps.clean_up(tuple(ids or ()), wait=wait)
         _end(settings, steps)
 
@@ -164,7 +166,7 @@ def clean_up(
 @app.command()
 def advise(
     ctx: typer.Context,
-    topic: Annotated[str, typer.Argument(help=_TOPICS)],
+    topic: Annotated[str, typer.Argument(help=_TOPICS)] = "",
 ) -> None:
     """How to keep what an instance holds, with what AWS really does: each fact dated, with its source.
 
@@ -181,10 +183,16 @@ def advise(
 
     settings = settings_of(ctx)
     if topic not in FACTS:
-        raise UsageError(f"{topic[:40]!r}: no such topic", hint=f"one of {_TOPICS}")
+        told = f"{topic[:40]!r}: no such topic" if topic else "volumes advise: on what?"
+        raise UsageError(told, hint=f"one of {_TOPICS}")
     with open_house(settings) as house:
         advice = house.ask(advise_keeping, topic=topic)
     emit(settings, advice, lambda: print("\n".join(advice_lines(advice))))
+
+
+def _again(*words: str | None) -> str:
+    """The same command as it would be typed, for hints."""
+    return shlex.join(["spotwarden", "volumes", *(word for word in words if word)])
 
 
 def _end(settings: Settings, steps: Any) -> None:

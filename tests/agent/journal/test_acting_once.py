@@ -7,6 +7,7 @@ from journal_nouns import NOW, approval, begin, decision, intent, limit, outcome
 
 from policies.records import Measure
 from tools.errors import Denied, Halted, JournalError, StalePlan, UsageError
+from tools.records import AttachVolume, CreateSnapshots, SetVolumeRetention
 
 LABEL = "asg/ml-train"
 
@@ -312,6 +313,27 @@ def test_use_tells_what_was_done(journal):
     journal.close_intent("i-1", outcome("done"), actor="test")
     used = journal.use(measures, fleet=LABEL, now=NOW.replace(minute=1))
     assert (used.fleets_changing, used.seconds_since_change) == (0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rests"), [(CreateSnapshots, False), (AttachVolume, False), (SetVolumeRetention, True)]
+)
+def test_copying_a_fleets_volumes_is_no_change_that_it_rests_after(journal, kind, rests):
+    of = proposal()
+    told = {
+        "fleet": of.fleet,
+        "instance_id": "i-0000000a",
+        "volume_ids": ("vol-0000000a",),
+        "exclude_boot_volume": True,
+    }
+    told |= {"volume_id": "vol-0000000a", "device_name": "/dev/sdf", "device_names": ("/dev/sdf",)}
+    action = kind(**{k: v for k, v in {**told, "delete_on_termination": True}.items() if k in kind.model_fields})
+    made = of.with_(action=action)
+    journal.save_proposal(made, decision("allow"), actor="agent")
+    begin(journal, made)
+    journal.mark_sending("i-1", lease=None, at=NOW, actor="test")
+    journal.close_intent("i-1", outcome("done"), actor="test")
+    assert (journal.use([], fleet=LABEL, now=NOW).seconds_since_change is not None) is rests
 
 
 def test_a_saving_takes_nothing_and_gives_nothing(journal):

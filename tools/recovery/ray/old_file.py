@@ -25,7 +25,9 @@ def read_cluster(path: Path) -> Cluster:
     text, unset = render(part, known) if part.heredoc == "expanded" else (part.text, ())
     cluster = Cluster(part, read_tree(text), unset, known)
     if not cluster.groups:
-        raise DataError(f"{path}: its cluster file has no groups that can be read", hint="`ray lint` tells why")
+        raise DataError(
+            f"{path}: its cluster file has no groups that can be read", hint=f"spotwarden ray lint {path} tells why"
+        )
     return cluster
 
 

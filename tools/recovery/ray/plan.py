@@ -74,7 +74,7 @@ def plan_cluster(
             )
             for g in (*layout.spot, layout.on_demand)
         ),
-        notes=(*layout.notes, *review.checked),
+        notes=(*layout.notes, *(f"checked: {line}" for line in review.checked)),
         text=text,
         as_of=clock.now(),
         source=f"EC2 of {layout.region}; how Ray chooses: read in ray 2.60",

@@ -19,7 +19,7 @@ _SHARED = re.compile(r"^/(?:mnt|efs|fsx|shared|nfs)\b")
     why="nothing in Ray's autoscaler hears a spot notice (2.60 has no such code): a reclaimed node is a crash, two"
     " minutes in which work could have moved are lost, and the crash counts as a retry",
     fix="start the watcher last in worker_start_ray_commands: python3 -m spotwarden_guard.ray_node --address auto"
-    " (docs/ray.md has the line)",
+    " (docs/ray-node.md has the line)",
 )  # fmt: skip
 def no_drain(cluster: Cluster) -> Iterator[Seen]:
     commands = texts(cluster.data.get("worker_start_ray_commands"))

@@ -132,4 +132,7 @@ def no_cluster(cluster: Cluster) -> Iterator[Seen]:
         yield Seen(("available_node_types",), "no available_node_types")
     elif cluster.head is None:
         told = cluster.data.get("head_node_type")
-        yield Seen(("head_node_type",), f"head_node_type is {shown(told)}: none of {len(cluster.groups)} groups")
+        seen = "no head_node_type" if told is None else f"head_node_type is {shown(told)}: none of the groups"
+        named = ", ".join(shown(g.name) for g in cluster.groups[:8])
+        fix = f"head_node_type: one of {named}"
+        yield Seen(("head_node_type",), seen, fix=fix)

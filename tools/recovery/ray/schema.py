@@ -58,8 +58,12 @@ def _unknown(path: tuple[str | int, ...], instance: dict[str, Any], schema: dict
     known = list(schema.get("properties", ()))
     for key in instance:
         if key not in known and not schema.get("patternProperties"):
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-            fix = f"did you mean {near[0]}?" if near else "take it out"
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            fix = (
+                f"did you mean {near[0]}?"
+                if near
+                else "take it out; a key of EC2 stands in a group's node_config, of AWS in provider"
+            )
             yield Seen((*path, key), f"{shown(key)}: Ray knows no such key", fix=fix)
 
 

@@ -8,7 +8,7 @@ from tools.errors import UsageError
 from tools.recovery.ray.cluster import architecture_of
 
 _WORDS: dict[str, tuple[str, str]] = {
-    "name": (r"[A-Za-z][A-Za-z0-9_-]{0,60}", "ray-on-aws"),
+    "name": (r"[A-Za-z][A-Za-z0-9_-]{0,60}", "--name ray-on-aws"),
     "subnets": (r"subnet-[0-9a-f]{8,17}", "--subnet subnet-… once for each zone, two zones or more"),
     "head_security_groups": (r"sg-[0-9a-f]{8,17}", "--head-sg sg-…"),
     "worker_security_groups": (r"sg-[0-9a-f]{8,17}", "--worker-sg sg-…"),
@@ -36,11 +36,14 @@ _OPTIONS = {
     "head_security_groups": "--head-sg",
     "worker_security_groups": "--worker-sg",
 }
+_LIKE = {"packages": "a package and its version are wanted, NAME==VERSION"}
 _IMAGE = "aws ssm get-parameters --names /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 _FOUND_BY = {
     "subnets": "aws ec2 describe-subnets lists them",
     "head_security_groups": "aws ec2 describe-security-groups lists them",
     "worker_security_groups": "aws ec2 describe-security-groups lists them",
+    "head_profile": "aws iam list-instance-profiles lists them",
+    "worker_profile": "aws iam list-instance-profiles lists them",
     "x86_image": f"{_IMAGE}x86_64 tells Amazon's",
     "arm_image": f"{_IMAGE}arm64 tells Amazon's",
 }
@@ -103,7 +106,7 @@ def check(wanted: Wanted) -> None:
     missing = [n for n in (*needed, "spill", "ray_version") if not getattr(wanted, n)]
     if missing:
         told = ", ".join(option(n) for n in missing)
-        ways = "; ".join(_FOUND_BY[n] for n in missing if n in _FOUND_BY)
+        ways = "; ".join(dict.fromkeys(_FOUND_BY[n] for n in missing if n in _FOUND_BY))
         raise UsageError(f"ray plan: not told: {told}", hint=ways or f"such as {_WORDS[missing[0]][1]}")
     if wanted.unpinned:
         told = " ".join(f"--pip {name}==VERSION" for name in wanted.unpinned)
@@ -120,7 +123,9 @@ def _check_words(name: str, value: str | tuple[str, ...]) -> None:
     pattern, example = _WORDS[name]
     for word in (value,) if isinstance(value, str) else value:
         if word and not re.fullmatch(pattern, word):
-            raise UsageError(f"{option(name)} {word[:60]!r}: not one", hint=f"such as {example}")
+            raise UsageError(
+                f"{option(name)} {word[:60]!r}: {_LIKE.get(name, 'it cannot be this')}", hint=f"such as {example}"
+            )
 
 
 def _check_counts(wanted: Wanted) -> None:
