@@ -180,7 +180,7 @@ class Daemon:
         settled = tuple(outcome for _, outcome in self.actuation.reconcile())
         report = self.answer_notices(wait_seconds=0)
         steps = self._carry_out_approved()
-        self._look_after()
+        self._look_after(steps=1 if aside else None)
         recoveries = self.bring_back()
         fleets = self.actuation.reader.fleets()
         suggested, held = self._suggest_for(fleets)
@@ -361,11 +361,11 @@ class Daemon:
         finally:
             self.release()
 
-    def _look_after(self, *, most: int | None = None) -> None:
-        """Verify what was changed. Raises Halted, JournalError, AuditBroken."""
+    def _look_after(self, *, most: int | None = None, steps: int | None = None) -> None:
+        """Verify what was changed; steps of the snapshot schedules. Raises Halted, JournalError, AuditBroken."""
         self.lead()
         self._watches += self.keeper.look(most=most)
-        self.volumes.look()
+        self.volumes.look(most=steps)
 
     def bring_back(self, *, busy: bool = False) -> tuple[Recovery, ...]:
         """Interrupted jobs a step further, where a look is due; busy: notices come, which go first.
@@ -379,7 +379,7 @@ class Daemon:
 
     def _look_between_rounds(self) -> None:
         """Rounds may be hours apart; what was changed is looked after, and the monitor looks, all the same."""
-        self._look_after(most=1)  # a notice does not wait for many
+        self._look_after(most=1, steps=1)  # a notice does not wait for many
         if self.lookout is not None:
             self.lookout.collect()
             if self.lookout.due():

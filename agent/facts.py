@@ -8,6 +8,7 @@ from typing import Any, Literal
 from agent.journal.journal import Journal
 from policies.document import Policy
 from policies.records import RESOURCES, Facts, TrackRecord
+from tools.fleets.effects.disposal import newer_copies
 from tools.fleets.effects.operate_states import capacity_after, moves_capacity, needing
 from tools.fleets.effects.storage import Stored
 from tools.fleets.launches import desired_after, mix_after, target
@@ -33,8 +34,8 @@ from tools.records import (
 from tools.recovery.drill import newest_drill
 
 Actor = Literal["person", "agent", "reflex"]
-KEEPING = "agent:keeping"
-"""who takes snapshots by schedule, and lets them go"""
+KEEPING = "keeping"
+"""who takes snapshots by schedule, and lets them go; agent:… is a model, whatever its name"""
 
 
 def gather(
@@ -148,15 +149,16 @@ def _volume_tags(action: Action, fleet: Fleet) -> dict[str, str] | None:
 
 
 def _superseded(action: Action, fleet: Fleet, journal: Journal, by: str) -> bool | None:
-    """By the journal, never by a tag alone, which anybody may write."""
+    """By the ids that AWS answered to the schedule's own call: a tag, which anybody may copy, only names the intent."""
     if not isinstance(action, DeleteSnapshot) or not isinstance(fleet, Stored):
         return None
     mine = next((s for s in fleet.snapshots if s.snapshot_id == action.snapshot_id), None)
     if mine is None or by != KEEPING:
         return False
     intent_id = next((t.value for t in mine.tags if t.key == INTENT_TAG), "")
-    newer = any(s.state == "completed" and s.started_at > mine.started_at for s in fleet.snapshots)
-    return newer and journal.proposed_by(intent_id) == KEEPING
+    told = journal.made_by(intent_id)
+    ours = told is not None and told[0] == KEEPING and mine.snapshot_id in told[1].made
+    return ours and bool(newer_copies(fleet))
 
 
 def drift(shown: dict[str, Any], now: dict[str, Any], *, path: str = "") -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from policies.records import Proposal
-from tools.records import Intent, Permit, digest_of
+from tools.records import DeleteSnapshot, DeleteVolume, Intent, Permit, digest_of
 
 
 def intent_of(
@@ -22,6 +22,8 @@ def intent_of(
 def amounts_of(proposal: Proposal) -> dict[str, Decimal | None]:
     """By limit, in its unit; None = unknown."""
     added, replaced = proposal.facts.added_cost_usd_per_day, proposal.facts.instances_replaced
+    if isinstance(proposal.action, DeleteSnapshot | DeleteVolume):
+        added = Decimal(0)  # how much it saves may be unknown, that it adds nothing is not
     return {
         "actions": Decimal(1),
         "instances_replaced": None if replaced is None else Decimal(replaced),

@@ -5,13 +5,16 @@ next one neither doubles nor loses a set. What waits for a person is proposed on
 schedule took is ever let go: a tag alone, which anybody may write, deletes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
 from agent.actuation import Actuation
 from agent.attempt import Attempt, attempt
 from agent.facts import KEEPING
+from tools.desk import ChangeMade
 from tools.errors import CloudError, DataError, NotFound
 from tools.market.subject import fleet_among
 from tools.records import (
@@ -30,7 +33,7 @@ from tools.records import (
 )
 from tools.recovery.checkpoints import checkpoint_store
 from tools.volumes.consistency import freeze_key, read_freeze
-from tools.volumes.report import Asked, asked_in, changes_of, fleets_for
+from tools.volumes.report import asked_in, fleets_for, sets_in
 from tools.volumes.schedule import DueSet, LetGo, SchedulePlan, Tried, plan_schedule
 from tools.volumes.sets import sets_of
 
@@ -39,14 +42,17 @@ __all__ = ["KEEPING", "Keeping", "Kept"]
 LOOK = timedelta(seconds=60)
 """between two looks"""
 _LOOK_WHEN_FREEZING = timedelta(seconds=2)
-_MOST_BEGUN = 5
+_MOST_BEGUN = 20
 """sets a look: EC2 takes so many calls a second, and a fleet need not be snapshotted at one moment"""
-_MOST_LET_GO = 10
+_MOST_LET_GO = 40
+"""snapshots a look; more than are begun, or a large fleet would never be done with letting go"""
 _MOST_WAITING = 5
-"""deletions that wait for a person: the places of waiting proposals are everybody's"""
+"""of one kind that wait for a person: the places of waiting proposals are everybody's"""
 _NOTICED = timedelta(minutes=10)
 _NOTICES_BACK = 5_000
 """entries of the journal in which a notice of the last minutes must lie"""
+_STRANGE = timedelta(hours=1)
+"""after which an intent on a tag that the journal does not know is somebody else's"""
 _LOOK_BACK = timedelta(days=2)
 _FREEZES_WITHIN = timedelta(seconds=120)
 """so long may the guard take to save and to freeze before the snapshot is taken without"""
@@ -71,15 +77,15 @@ class Keeping:
     actuation: Actuation
     settings: KeepingSettings
     _next_look: datetime | None = field(init=False, default=None)
+    _pass: Iterator[None] = field(init=False, default=iter(()))
+    """what is left of the last look, a step at a time"""
     _steps: list[Kept] = field(init=False, default_factory=list)
-    _actions: dict[str, Action] = field(init=False, default_factory=dict)
-    """proposal → its action"""
-    _asked: dict[str, tuple[str, CreateSnapshots]] = field(init=False, default_factory=dict)
-    """intent → (proposal, what it asked for)"""
+    _targets: dict[str, str] = field(init=False, default_factory=dict)
+    """proposal → the instance or snapshot that it is about"""
+    _taken: dict[str, tuple[str, ChangeMade]] = field(init=False, default_factory=dict)
+    """intent on a tag → who proposed it, and what became of it"""
     _strangers: set[str] = field(init=False, default_factory=set)
     """intents on tags that the journal does not know"""
-    _by: dict[str, str] = field(init=False, default_factory=dict)
-    """proposal → who proposed it"""
     _told: set[str] = field(init=False, default_factory=set)
 
     def news(self) -> list[Kept]:
@@ -87,56 +93,79 @@ class Keeping:
         steps, self._steps = self._steps, []
         return steps
 
-    def look(self) -> None:
+    def look(self, *, most: int | None = None) -> None:
         """One pass over the schedules, where one is due. What cannot be read is told once and looked at again.
 
+        most    steps now, a notice does not wait for many; the others follow at the next calls. None = all
         Raises  Halted, JournalError, AuditBroken
         """
         now = self.actuation.clock.now()
-        if not self.settings.schedules or (self._next_look is not None and now < self._next_look):
+        if not self.settings.schedules:
             return
-        self._next_look = now + LOOK
+        if self._next_look is None or not now < self._next_look <= now + LOOK:  # a clock that was set back waits not
+            self._next_look, self._pass = now + LOOK, self._keep(now)
         try:
-            self._keep(now)
+            for _ in islice(self._pass, most):
+                pass
         except (CloudError, DataError) as error:
             self._tell(f"volumes cannot be looked at: {error.message}")
 
-    def _keep(self, now: datetime) -> None:
+    def _keep(self, now: datetime) -> Iterator[None]:
+        """A step each. What it was planned on is a minute old at most."""
         reader = self.actuation.reader
         fleets, snapshots = fleets_for(reader, self.settings), reader.snapshots()
-        labels = {f.ref.label for f in fleets}
-        sets = sets_of(snapshots, {i: a for i, (_, a) in self._asked_of(snapshots, labels, now).items()}, now=now)
+        sets = self._sets(snapshots, now)
         tried, noticed = self._tried(now), self._noticed(fleets, now)
         whole = frozenset(s.volume_id for s in snapshots if s.state == "completed")
-        begun, room = 0, _MOST_WAITING - sum(t.kind == "delete-snapshot" and t.status == "pending" for t in tried)
-        gone = 0
+        waiting = Counter(t.kind for t in tried if t.status == "pending")
+        room = {kind: _MOST_WAITING - waiting[kind] for kind in _KINDS}
+        made = self._made(sets)
+        begun = gone = 0
+        for schedule, fleet in self._fleets(fleets):
+            plan = plan_schedule(
+                schedule, fleet, sets, tried=tried, made=made, snapshotted=whole, noticed=noticed, now=now
+            )
+            self._tell_of(plan)
+            mine = {i.instance_id for i in fleet.instances}
+            waits = any(t.status == "pending" and t.target in mine for t in tried)
+            for due in plan.due[: _MOST_BEGUN - begun]:
+                if room["create-snapshots"] <= 0 and waits:
+                    break
+                steps = len(self._steps)
+                begun += self._begin(schedule, fleet, due)
+                if len(self._steps) > steps:
+                    asks = self._steps[-1].tried.verdict == "ask"
+                    room["create-snapshots"] -= asks
+                    waits = waits or asks
+                    yield
+            for one in plan.let_go[: _MOST_LET_GO - gone]:
+                if room["delete-snapshot"] > 0:
+                    gone += 1
+                    room["delete-snapshot"] -= self._let_go(fleet, one).verdict == "ask"
+                    yield
+
+    def _fleets(self, fleets: Sequence[Fleet]) -> Iterator[tuple[SnapshotSchedule, Fleet]]:
+        """One schedule an instance: two would each let go what the other keeps. What cannot be kept is told."""
+        kept: dict[str, str] = {}
         for schedule in self.settings.schedules:
             try:
                 fleet = fleet_among(fleets, schedule.fleet)
             except NotFound as error:
                 self._tell(f"[[snapshots]] {error.message}; {error.hint}")
                 continue
-            plan = plan_schedule(
-                schedule,
-                fleet,
-                sets,
-                tried=tried,
-                made=self._made(sets),
-                snapshotted=whole,
-                noticed=noticed,
-                now=now,
-            )
-            self._tell_of(plan)
-            for due in plan.due[: _MOST_BEGUN - begun]:
-                begun += self._begin(schedule, fleet, due, now)
-            for one in plan.let_go[: _MOST_LET_GO - gone]:
-                if room > 0:
-                    gone, room = gone + 1, room - (self._let_go(fleet, one).verdict == "ask")
+            names = {fleet.ref.label, *(i.instance_id for i in fleet.instances)}
+            twice = next((kept[n] for n in sorted(names) if n in kept), None)
+            if twice is not None:
+                self._tell(f"[[snapshots]] {schedule.fleet}: {twice} has instances of it already; take one of them out")
+                continue
+            kept |= dict.fromkeys(names, schedule.fleet)
+            yield schedule, fleet
 
     # taking
 
-    def _begin(self, schedule: SnapshotSchedule, fleet: Fleet, due: DueSet, now: datetime) -> int:
+    def _begin(self, schedule: SnapshotSchedule, fleet: Fleet, due: DueSet) -> int:
         """1 = it was tried; 0 = its freeze is waited for."""
+        now = self.actuation.clock.now()
         frozen, why = self._frozen(schedule, fleet, due, now)
         if not frozen:
             self._next_look = now + _LOOK_WHEN_FREEZING
@@ -212,25 +241,23 @@ class Keeping:
     def _tried(self, now: datetime) -> tuple[Tried, ...]:
         longest = max(s.every_hours for s in self.settings.schedules)
         since = now - max(_LOOK_BACK, timedelta(hours=longest + 1))
-        found = []
-        for one in self.actuation.journal.jobs.asked(_KINDS[:2], since=since, now=now):
-            if one.by == KEEPING:
-                action = self._action(one.proposal_id)
-                target = action.instance_id if isinstance(action, CreateSnapshots) else action.fleet.fleet_id
-                tried = Tried(
-                    proposal_id=one.proposal_id,
-                    kind=one.kind,
-                    target=target,
-                    status=one.status,
-                    at=one.ended_at or one.at,
-                )
-                found.append(tried)
-        return tuple(found)
+        asked = self.actuation.journal.jobs.asked(_KINDS[:2], since=since, now=now)
+        ours = [one for one in asked if one.by == KEEPING]
+        ids = (one.proposal_id for one in ours)
+        self._targets = {i: self._targets.get(i) or _target(self._action(i)) for i in ids}
+        return tuple(
+            Tried(
+                proposal_id=one.proposal_id,
+                kind=one.kind,
+                target=self._targets[one.proposal_id],
+                status=one.status,
+                at=one.ended_at or one.at,
+            )
+            for one in ours
+        )
 
     def _action(self, proposal_id: str) -> Action:
-        if proposal_id not in self._actions:
-            self._actions[proposal_id] = self.actuation.journal.proposal(proposal_id).proposal.action
-        return self._actions[proposal_id]
+        return self.actuation.journal.proposal(proposal_id).proposal.action
 
     def _noticed(self, fleets: Sequence[Fleet], now: datetime) -> frozenset[str]:
         """By the journal, and by EC2 itself."""
@@ -242,26 +269,27 @@ class Keeping:
         notices = (Notice.model_validate_json(text) for _, text in told)
         return by_ec2 | {n.instance_id for n in notices if n.kind == "interruption"}
 
-    def _asked_of(self, snapshots: Sequence[Snapshot], labels: Iterable[str], now: datetime) -> Asked:
-        """The journal is read again only when a tag names an intent that it did not know a moment ago."""
-        tags = {s.intent_id: s for s in sets_of(snapshots, {}, now=now)}
-        new = tags.keys() - self._asked.keys() - self._strangers
-        if new:
-            told = {*labels, *(s.fleet for s in tags.values() if s.fleet)}
-            self._asked |= asked_in(changes_of(self.actuation.journal, told))
-            old = now - timedelta(hours=1)
-            self._strangers |= {i for i in new - self._asked.keys() if tags[i].started_at < old}
-        return self._asked
+    def _sets(self, snapshots: Sequence[Snapshot], now: datetime) -> tuple[SnapshotSet, ...]:
+        """By the account's tags and by the journal, which is read for those alone that were not settled yet."""
+        tagged = {s.intent_id: s for s in sets_of(snapshots, {}, now=now)}
+        self._taken = {i: told for i, told in self._taken.items() if i in tagged}
+        self._strangers &= tagged.keys()
+        for intent_id in tagged.keys() - self._taken.keys() - self._strangers:
+            told = self.actuation.journal.made_by(intent_id)
+            if told is not None and told[1].status != "unknown":
+                self._taken[intent_id] = told
+            elif told is None and tagged[intent_id].started_at < now - _STRANGE:
+                self._strangers.add(intent_id)
+        return sets_in(snapshots, asked_in(change for _, change in self._taken.values()), now=now)
 
     def _made(self, sets: Sequence[SnapshotSet]) -> frozenset[str]:
-        """Intents of these sets that a schedule proposed."""
-        found = set()
+        """Snapshots that a schedule took. Where the answer was lost it is told by tags, and the law asks a person."""
+        found: set[str] = set()
         for one in sets:
-            proposal_id = self._asked.get(one.intent_id, ("", None))[0]
-            if proposal_id and proposal_id not in self._by:
-                self._by[proposal_id] = self.actuation.journal.proposal(proposal_id).proposal.proposed_by
-            if self._by.get(proposal_id) == KEEPING:
-                found.add(one.intent_id)
+            by, change = self._taken.get(one.intent_id, (None, None))
+            if by == KEEPING and change is not None and isinstance(change.action, CreateSnapshots):
+                asked = change.action.volume_ids
+                found |= change.made or {s.snapshot_id for s in one.snapshots if s.volume_id in asked}
         return frozenset(found)
 
     def _tell_of(self, plan: SchedulePlan) -> None:
@@ -273,3 +301,7 @@ class Keeping:
         if text not in self._told:
             self._told.add(text)
             self.actuation.journal.append("keeping", {"told": text}, actor=KEEPING)
+
+
+def _target(action: Action) -> str:
+    return action.instance_id if isinstance(action, CreateSnapshots) else action.fleet.fleet_id

@@ -12,7 +12,9 @@ _KINDS = {
     "aws.ec2-fleet": "EC2 Fleets",
     "aws.spot-fleet": "Spot Fleet requests",
     "aws.ec2": "single instances",
-    "any": "fleets of any kind",
+    "aws.ebs": "volumes",
+    "aws.ebs-snapshot": "snapshots",
+    "any": "fleets of any kind, volumes and snapshots",
 }
 
 

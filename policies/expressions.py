@@ -27,7 +27,7 @@ _MACROS = re.compile(r"\.(?:all|exists|exists_one|map|filter)\s*\(")
 _EQUALS = re.compile(r"(facts|action)((?:\.[A-Za-z_]\w*)+)\s*[!=]=\s*(\"|'|-?[0-9]|true\b|false\b)")
 _TAG = re.compile(r"""tags\s*(?:\[\s*["']([^"']+)["']\s*\]|\.(\w+))""")
 _TAGS = re.compile(
-    r"""(?:(["'])([^"']+)\1\s+in\s+)?\bfacts\.tags\b(?:\s*\[\s*["']([^"']+)["']\s*\]|\.(\w+)(?!\w*\s*\())?"""
+    r"""(?:(["'])([^"']+)\1\s+in\s+)?\bfacts\.(?:volume_)?tags\b(?:\s*\[\s*["']([^"']+)["']\s*\]|\.(\w+)(?!\w*\s*\())?"""
 )
 
 

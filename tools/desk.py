@@ -43,6 +43,8 @@ class ChangeMade(Record):
     before: dict[str, Any]
     """the fields it touched, as they were; the newest outcome's"""
     after: dict[str, Any]
+    made: frozenset[str] = frozenset()
+    """ids that AWS answered with, where it answered item by item; none where the answer was lost"""
     status: OutcomeStatus
     at: UtcTime
 

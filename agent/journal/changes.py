@@ -33,13 +33,17 @@ def read_changes(db: Any, fleet: str, *, limit: int) -> tuple[ChangeMade, ...]:
     return tuple(_change(row) for row in rows if row[2] is not None)
 
 
-def read_proposer(db: Any, intent_id: str) -> str | None:
-    """Who proposed what was laid down as this intent; None = there is none."""
-    row = db.execute(
-        "SELECT p.proposal ->> 'proposed_by' FROM intents i JOIN proposals p USING (proposal_id) WHERE i.intent_id = ?",
-        (intent_id,),
-    ).fetchone()
-    return None if row is None else str(row[0])
+def read_made(db: Any, intent_id: str) -> tuple[str, ChangeMade] | None:
+    """Who proposed what was laid down as this intent, and what became of it; None = nothing, so far."""
+    row = db.execute(_SELECT + "WHERE i.intent_id = ?", (intent_id,)).fetchone()
+    if row is None or row[2] is None:
+        return None
+    (by,) = db.execute("SELECT proposal ->> 'proposed_by' FROM proposals WHERE proposal_id = ?", (row[0],)).fetchone()
+    return str(by), _change(row)
+
+
+def _ids(outcome: Outcome) -> frozenset[str]:
+    return frozenset(i.item.partition(" ")[0] for i in outcome.items)
 
 
 def _change(row: tuple[str, str, str]) -> ChangeMade:
@@ -50,6 +54,7 @@ def _change(row: tuple[str, str, str]) -> ChangeMade:
         action=intent.permit.action,
         before=intent.expect,
         after=outcome.after or intent.want,
+        made=_ids(outcome),
         status=outcome.status,
         at=outcome.at,
     )

@@ -144,9 +144,9 @@ class Journal:
         """Raises NotFound: nothing was carried out under this id."""
         return self._read(lambda db: changes.read_change(db, proposal_id))
 
-    def proposed_by(self, intent_id: str) -> str | None:
-        """Who proposed what was laid down as this intent; None = this journal knows of none."""
-        return self._read(lambda db: changes.read_proposer(db, intent_id))
+    def made_by(self, intent_id: str) -> tuple[str, ChangeMade] | None:
+        """Who proposed this intent, and what became of it; None = this journal knows of none, or nothing did so far."""
+        return self._read(lambda db: changes.read_made(db, intent_id))
 
     def changes_of(self, fleet: str, *, limit: int = 20) -> tuple[ChangeMade, ...]:
         """Of one fleet, by its label, newest first."""

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import floor
 
-from policies.clauses.clause import CHOSEN, DRAINS, ENDS, Clause, Example, Word, missing
+from policies.clauses.clause import (
+    CHOSEN,
+    DRAINS,
+    ENDS,
+    EVERY_ACTION,
+    VOLUMES,
+    Clause,
+    Example,
+    Word,
+    missing,
+)
 from policies.parts import UNSAID_REPLACED, Count, HaltIf, ReplacedLimit
 from policies.records import Facts, Measure, Reservation, Verdict
 from policies.units import duration_seconds
@@ -207,9 +217,12 @@ class MaxConcurrentFleets(Clause):
 
 
 class Cooldown(Clause):
-    """A fleet rests after a change. The reflex is not asked."""
+    """A fleet rests after a change. The reflex is not asked, nor what only copies or restores: a set is one action an
+    instance, and a clean-up deletes what it has just copied.
+    """
 
     key = "blast_radius.cooldown_after_change"
+    actions = EVERY_ACTION - VOLUMES
     actors = CHOSEN
     examples = (
         Example({"rest": "30m"}, {"use": {"seconds_since_change": 1800.0}}, None),

@@ -18,6 +18,10 @@ ENDS = MOVES | {"replace-instances"}
 """kinds by which a running instance may end"""
 DRAINS = frozenset({"set-targets"})
 """kinds that take a running instance out of service and leave it alone"""
+VOLUMES = frozenset(
+    {"create-snapshots", "create-snapshot", "create-volume", "attach-volume", "delete-volume", "delete-snapshot"}
+)
+"""kinds that copy, restore or clear away volumes: no instance is launched, ended or changed"""
 COSTS = MOVES | {"set-delete-on-termination", "create-snapshots", "create-snapshot", "create-volume"}
 """kinds after which more may be paid: what they launch, or keep"""
 KEEPS = frozenset({"replace-instances"})

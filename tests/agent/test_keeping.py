@@ -3,94 +3,23 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.actuation import Actuation
 from agent.autonomy import Daemon
 from agent.facts import KEEPING
 from agent.journal.journal import Journal
-from agent.journal.verify import verify
-from agent.keeping import Keeping
-from policies.document import Policy, parse_policy
-from tests.agent.autonomy_house import CREDENTIALS, HEAD, Street, open_street
+from tests.agent.autonomy_house import CREDENTIALS, Street, open_street
+from tests.agent.keeping_house import ASKS, COUNTED, DONE, HOUR, keeper
 from tools.aws.session import open_account
-from tools.errors import UsageError
-from tools.fleets.find import find_fleet
-from tools.records import INTENT_TAG, NOTHING_KEPT, DeleteSnapshot, KeepingSettings, SnapshotSchedule, utc_text
+from tools.errors import StalePlan, UsageError
+from tools.records import NOTHING_KEPT, DeleteSnapshot, KeepingSettings, utc_text
 from tools.volumes.keep import keep_volume
 from tools.volumes.report import volumes_report
-from tools.volumes.sets import tag_of
-
-ALONE = parse_policy(
-    f"""{HEAD}policies:
-  - {{name: keep, resource: any, mode: {{type: autonomous}}, actions: [create-snapshots, request-checkpoint]}}
-  - {{name: let-go, resource: aws.ebs-snapshot, mode: {{type: autonomous}}, actions: [delete-snapshot]}}
-""",
-    source="alone",
-)
-ASKS = parse_policy(
-    f"{HEAD}policies:\n  - {{name: ask, resource: any, mode: {{type: approve}}, actions: [create-snapshots]}}\n",
-    source="asks",
-)
-HOUR = 3_600
-DONE = ("create-snapshots", "allow", "done")
-
-
-@dataclass
-class Keeper:
-    """One process that keeps a schedule."""
-
-    street: Street
-    journal: Journal
-    actuation: Actuation
-    keeping: Keeping
-
-    def scheduled(self) -> list[str]:
-        """Snapshots that bear an intent, oldest first."""
-        found = [s for s in self.street.aws.reader.snapshots() if any(t.key == INTENT_TAG for t in s.tags)]
-        known = [s for s in found if self.journal.proposed_by(tag_of(s, INTENT_TAG)) == KEEPING]
-        return [s.snapshot_id for s in sorted(known, key=lambda s: s.started_at)]
-
-    def wish_away(self, snapshot_id: str, *, by: str) -> str:
-        """The verdict on deleting it."""
-        here = self.street.fleet("ledger").ref.with_(kind="snapshot", fleet_id=snapshot_id)
-        action = DeleteSnapshot(fleet=here, snapshot_id=snapshot_id)
-        return self.actuation.propose(action, by=by, actor="agent", rationale="tidy up").decision.verdict
-
-    def look(self, *, hours: float = 0) -> list[tuple[str, str, str | None]]:
-        """(action, verdict, outcome) of what it did."""
-        self.street.sim.advance(max(60, hours * HOUR))
-        self.keeping.look()
-        tried = [(kept.action.kind, kept.tried) for kept in self.keeping.news()]
-        return [(kind, t.verdict, t.outcome and t.outcome.status) for kind, t in tried]
-
-    def approve_all(self) -> None:
-        for saved in self.journal.proposals(status="pending"):
-            self.actuation.answer(saved.proposal.proposal_id, answer="approve", by="person:kim")
-            self.actuation.act(saved.proposal.proposal_id, by="person:kim")
-
-    def told(self) -> list[str]:
-        return [json.loads(e.payload)["told"] for e in self.journal.entries() if e.kind == "keeping"]
-
-    def sets(self) -> list[list[str]]:
-        """States of the snapshots of each set that this journal knows, oldest first."""
-        known = {c.intent_id for c in self.journal.changes_of(self.label, limit=100)}
-        found: dict[str, list[str]] = {}
-        for snapshot in reversed(self.street.aws.reader.snapshots()):
-            tags = {t.key: t.value for t in snapshot.tags}
-            if tags.get("spotwarden:intent") in known:
-                found.setdefault(tags["spotwarden:intent"], []).append(snapshot.state)
-        return list(found.values())
-
-    @property
-    def label(self) -> str:
-        return find_fleet(self.street.aws.reader, self.keeping.settings.schedules[0].fleet).ref.label
 
 
 @pytest.fixture(scope="module")
@@ -105,28 +34,6 @@ def street(account) -> Iterator[Street]:
     account.sim.advance(8 * HOUR)
     yield account
     account.sim.fate_snapshots("usual")
-
-
-@contextmanager
-def keeper(
-    street: Street, folder: Path, policy: Policy = ALONE, *, writer: object = None, **schedule: object
-) -> Iterator[Keeper]:
-    """Opened anew each time, as a new process would."""
-    wanted = {"fleet": "lone", "every_hours": 6, "keep": 2, "include_root": True, **schedule}
-    path = folder / "journal.db"
-    with Journal.open(path, clock=street.sim.clock) as journal:
-        actuation = Actuation(
-            reader=street.aws.reader,
-            writer=writer or street.aws.writer,
-            journal=journal,
-            policy=lambda: policy,
-            clock=street.sim.clock,
-            halted=lambda: False,
-            audit_verified=lambda: True,
-        )
-        settings = KeepingSettings(schedules=(SnapshotSchedule.model_validate(wanted),))
-        yield Keeper(street, journal, actuation, Keeping(actuation, settings))
-    assert verify(path).ok
 
 
 @pytest.mark.accepts("EB-01")
@@ -209,6 +116,95 @@ def test_the_daemon_asks_once_where_the_policy_asks_and_takes_it_once_it_is_appr
         assert daemon.round().steps == ()
         assert len(post.sets()) == 1
         daemon.release()
+
+
+def tagged_like(street: Street, snapshot_id: str, like: str) -> None:
+    """Somebody copies the tags of one of ours."""
+    (ours,) = street.aws.reader.snapshots(snapshot_ids=[like])
+    tags = [{"Key": t.key, "Value": t.value} for t in ours.tags]
+    street.raw("ec2").create_tags(Resources=[snapshot_id], Tags=tags)
+
+
+@pytest.mark.accepts("EB-01")
+def test_tags_that_somebody_copied_let_nothing_go_and_hold_no_set_up(street, tmp_path):
+    instance = street.fleet("ledger").instances[0]
+    theirs = street.raw("ec2").create_snapshot(VolumeId=instance.volumes[0].volume_id)["SnapshotId"]
+    with keeper(street, tmp_path, fleet=instance.instance_id, keep=1) as post:
+        assert post.look(hours=0.5) == [DONE]
+        (first,) = post.scheduled()
+        tagged_like(street, theirs, first)
+        assert post.look(hours=5.8) == []
+        assert post.look(hours=0.3) == [DONE]
+        assert post.wish_away(theirs, by=KEEPING) == "ask"
+        assert post.wish_away(first, by="agent:keeping") == "ask", "a model may bear any name"
+        assert post.look(hours=0.5) == [("delete-snapshot", "allow", "done")]
+        left = {s.snapshot_id for s in street.aws.reader.snapshots()}
+        assert (first in left, theirs in left) == (False, True)
+
+
+@pytest.mark.accepts("EB-01")
+def test_a_newer_copy_that_goes_between_the_permit_and_the_call_stops_the_deletion(street, tmp_path):
+    """The older one that is left is not what the verdict stood on."""
+    instance = street.fleet("ledger").instances[0]
+    with keeper(street, tmp_path, fleet=instance.instance_id, keep=3) as post:
+        for _ in range(3):
+            post.look(hours=6.1)
+        street.sim.advance(HOUR)
+        first, second, third = post.scheduled()
+        here = street.fleet("ledger").ref.with_(kind="snapshot", fleet_id=second)
+        action = DeleteSnapshot(fleet=here, snapshot_id=second)
+        saved = post.actuation.propose(action, by=KEEPING, actor="agent", rationale="of a test")
+        assert saved.decision.verdict == "allow"
+        goes = GoesBefore(street, third, lambda: post.journal.open_intents() != ())
+        with pytest.raises(StalePlan) as stale:
+            replace(post.actuation, reader=goes).act(saved.proposal.proposal_id, by=KEEPING)
+        assert stale.value.drift == ("newer: True → False",)
+        assert {first, second} <= {s.snapshot_id for s in street.aws.reader.snapshots()}
+
+
+@dataclass
+class GoesBefore:
+    """A reader; once the intent is open somebody deletes a snapshot."""
+
+    street: Street
+    victim: str
+    begun: Callable[[], bool]
+
+    def __getattr__(self, name: str) -> object:
+        if name == "snapshots" and self.victim and self.begun():
+            self.street.raw("ec2").delete_snapshot(SnapshotId=self.victim)
+            self.victim = ""
+        return getattr(self.street.aws.reader, name)
+
+
+def test_two_schedules_of_one_instance_are_told_and_the_first_one_is_kept(street, tmp_path):
+    instance = street.fleet("ledger").instances[0].instance_id
+    with keeper(street, tmp_path, fleet="ledger", keep=5) as post:
+        (first,) = post.keeping.settings.schedules
+        post.keeping.settings = KeepingSettings(schedules=(first, first.with_(fleet=instance, keep=1)))
+        assert post.look() == [DONE] * 2
+        assert post.look(hours=6.1) == [DONE] * 2
+        assert post.look(hours=0.5) == []
+        assert post.told() == [f"[[snapshots]] {instance}: ledger has instances of it already; take one of them out"]
+
+
+def test_a_clock_that_was_set_back_holds_no_look_up_and_a_notice_waits_for_one_step_at_most(street, tmp_path):
+    with keeper(street, tmp_path, fleet="ledger") as post:
+        for steps in (1, 1, 0):
+            post.keeping.look(most=1)
+            assert len(post.keeping.news()) == steps
+        post.keeping._next_look = street.sim.clock.now() + timedelta(days=3)
+        assert post.look(hours=6.1) == [DONE] * 2
+
+
+def test_a_deletion_leaves_the_budgets_known(street, tmp_path):
+    """What it saves is unknown; that it adds nothing is not."""
+    instance = street.fleet("ledger").instances[0].instance_id
+    with keeper(street, tmp_path, COUNTED, fleet=instance, keep=1) as post:
+        assert post.look() == [DONE]
+        assert post.look(hours=6.1) == [DONE]
+        assert post.look(hours=0.5) == [("delete-snapshot", "allow", "done")]
+        assert post.look(hours=6.1) == [DONE]
 
 
 def test_a_fleet_that_is_not_there_is_told_and_nothing_ends(street, tmp_path):

@@ -165,6 +165,10 @@ def take_it(ground: World, action: Action) -> None:
     ground.raw("ec2").attach_volume(VolumeId=action.volume_id, InstanceId=saver.ref.fleet_id, Device=free(ground))
 
 
+def lose_it(ground: World, action: Action) -> None:
+    ground.raw("ec2").delete_snapshot(SnapshotId=action.snapshot_id)
+
+
 @pytest.mark.accepts("EB-05")
 @pytest.mark.parametrize(
     ("make", "meanwhile", "operation"),
@@ -175,6 +179,8 @@ def take_it(ground: World, action: Action) -> None:
         (dropped, tag_it, "DeleteVolume"),
         (dropped, take_it, "DeleteVolume"),
         (forgotten, tag_it, "DeleteSnapshot"),
+        (restored, tag_it, "CreateVolume"),
+        (restored, lose_it, "CreateVolume"),
     ],
 )
 def test_what_somebody_changed_since_it_was_shown_is_refused(ground, hand, make, meanwhile, operation):
@@ -187,16 +193,17 @@ def test_what_somebody_changed_since_it_was_shown_is_refused(ground, hand, make,
     assert ground.effects_since(before, operation) == []
 
 
-def test_a_volume_whose_last_copy_went_since_is_not_deleted(ground, hand):
+def test_a_volume_whose_copy_that_was_told_went_since_is_not_deleted(ground, hand):
     found = volume(ground)
-    copy, action = snapshot(ground, found), dropped(ground, found)
+    older, copy, action = snapshot(ground, found), snapshot(ground, found), dropped(ground, found)
     proposal_id = hand.approved(action)
     said = " ".join(hand.actuation.journal.proposal(proposal_id).proposal.preview.warnings)
     assert f"stays in {copy}" in said
+    assert older not in said
     ground.raw("ec2").delete_snapshot(SnapshotId=copy)
     with pytest.raises(StalePlan) as stale:
         hand.act(proposal_id)
-    assert stale.value.drift == ("copied: True → False",)
+    assert stale.value.drift == (f"copied: {copy} → {older}",)
 
 
 @pytest.mark.parametrize("make", [dropped, forgotten, attached])

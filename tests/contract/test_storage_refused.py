@@ -148,6 +148,12 @@ def test_the_first_snapshot_is_never_begun_inside_a_notice(ground, hand):
         with pytest.raises(UsageError, match="the first one copies everything, and may take hours") as refused:
             hand.approved(action)
         assert "--do keep-volumes" in refused.value.hint
+    spare = volume(ground, spot.instances[0].zone_name)
+    there = {"instance_id": spot.ref.fleet_id, "device_name": "/dev/sdf"}
+    to_it = attached(ground, spare, **there).with_(fleet=spot.ref)
+    with pytest.raises(UsageError, match="within two minutes") as leaving:
+        hand.approved(to_it)
+    assert "replaces it" in leaving.value.hint
     before = ground.seen()
     with pytest.raises(UsageError):
         hand.act(later)

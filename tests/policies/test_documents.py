@@ -8,6 +8,7 @@ import pytest
 from policies.articles import Document
 from policies.document import OBSERVE_ONLY, PRESETS, load_policy, parse_policy, preset
 from policies.expressions import tags_in
+from policies.records import RESOURCES
 from policies.schema import document_schema
 from policies.yaml_text import MAX_DEPTH, read_yaml
 from tests.policies.cases import WHOLE, policy, rule
@@ -280,13 +281,11 @@ def test_every_word_can_be_named_and_never_be_done(word):
     assert policy(rule(actions=f"[{word}]"), head=f"protect: {{never: [{word}]}}").compiled.rules[0].words == {word}
 
 
-@pytest.mark.parametrize(
-    ("resource", "said"),
-    [("aws.spot-fleet", "Spot Fleet requests"), ("aws.ec2", "single instances"), ("any", "fleets of any kind")],
-)
-def test_explaining_says_which_kind_of_fleet(resource, said):
-    lines = policy(rule().replace("aws.asg", resource)).describe()
-    assert any(f"autonomous for {said}" in line for line in lines)
+@pytest.mark.parametrize("resource", [*RESOURCES.values(), "any"])
+def test_explaining_says_which_kind_of_fleet(resource):
+    lines = " ".join(policy(rule().replace("aws.asg", resource)).describe())
+    said = {"aws.asg": "Auto Scaling", "aws.ebs": "volumes", "aws.ebs-snapshot": "snapshots", "any": "fleets of any"}
+    assert f"autonomous for {said.get(resource, '')}" in lines
 
 
 @pytest.mark.accepts("P-16")
@@ -299,6 +298,7 @@ def test_the_blast_radius_that_nobody_wrote_is_told():
     ("when", "keys"),
     [
         ("facts.tags['team'] == 'a'", ("team",)),
+        ("facts.volume_tags['team'] == 'a'", ("team",)),
         ("'team' in facts.tags", ("team",)),
         ("has(facts.tags.team)", ("team",)),
         ("facts.tags.exists(k, k == 'team')", ("*",)),

@@ -162,6 +162,15 @@ def test_the_reflex_is_held_by_protection_limits_and_freezes_but_not_by_rest():
         assert judged(law, of(REPLACE), actor="reflex", use=use).verdict == verdict, head
 
 
+def test_a_fleet_rests_from_changes_but_is_copied_all_the_same():
+    law = policy(rule(actions="[create-snapshots, set-purchase-mix]"), head="blast_radius: {cooldown_after_change: 9h}")
+    copied = {"kind": "create-snapshots", "fleet": REF, "instance_id": "i-0000000a", "volume_ids": ["vol-00000001"]}
+    copied |= {"exclude_boot_volume": False}
+    assert judged(law).verdict == "deny"
+    told = judged(law, of(copied))
+    assert not [r for r in told.reasons if "rests" in r], "a set is one action an instance"
+
+
 def test_a_price_that_is_unknown_does_not_hold_up_saving_a_checkpoint():
     head = "budgets: [{name: extra, limit: 1, per: day, measure: added_cost}]"
     law = policy(rule(mode="{type: autonomous, on: interruption-notice}", actions="[request-checkpoint]"), head=head)

@@ -127,9 +127,14 @@ FREEZES = [
 @pytest.mark.accepts("EB-04")
 @pytest.mark.parametrize(("one", "level", "said"), FREEZES)
 def test_application_consistent_is_only_what_a_freeze_held_over(one, level, said):
-    told = consistency_of(of_a_set(1), freezes={one.instance_id: [one]}, asked={})
+    freezes, ours = {one.instance_id: [one]}, {"snap-00000001"}
+    told = consistency_of(of_a_set(1), freezes=freezes, asked={"i-1": ("p-7", asked(1), frozenset(ours))})
     assert told[0] == level
     assert said in told[1]
+    for known in ({}, {"i-1": ("p-7", asked(1).with_(stopped=True), frozenset({"snap-00000002"}))}):
+        assert consistency_of(of_a_set(1), freezes=freezes, asked=known)[0] == "crash-consistent", (
+            "tags are no evidence"
+        )
 
 
 @pytest.mark.accepts("EB-02")
@@ -141,7 +146,9 @@ def test_a_set_of_an_instance_that_was_stopped_is_consistent_and_says_by_which_p
         exclude_boot_volume=False,
         stopped=True,
     )
-    level, evidence = consistency_of(of_a_set(1), freezes={}, asked={"i-1": ("p-7", wanted)})
+    level, evidence = consistency_of(
+        of_a_set(1), freezes={}, asked={"i-1": ("p-7", wanted, frozenset({"snap-00000001"}))}
+    )
     assert (level, evidence) == (
         "application-consistent",
         "its instance was stopped: nothing was being written (p-7)",

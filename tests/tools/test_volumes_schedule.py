@@ -101,16 +101,18 @@ def test_inside_a_notice_only_a_volume_that_was_copied_before_is_taken():
 def let_go(*taken: tuple[float, str], made: frozenset[str] | None = None, **over: object) -> list[float]:
     """Hours ago of the sets that may go."""
     sets = past(*taken)
-    known = frozenset(s.intent_id for s in sets) if made is None else made
-    plan = plan_schedule(RULE, over.pop("fleet", web()), sets, made=known, now=NOW, **over)
     whose = {s.snapshot_id: one.intent_id for one in sets for s in one.snapshots}
+    known = frozenset(s for s, intent_id in whose.items() if made is None or intent_id in made)
+    plan = plan_schedule(RULE, over.pop("fleet", web()), sets, made=known, now=NOW, **over)
     return sorted(float(whose[g.snapshot_id]) for g in plan.let_go)
 
 
 def test_what_is_older_than_the_kept_ones_goes_and_nothing_else():
     four = ((1, "completed"), (7, "completed"), (13, "completed"), (19, "completed"))
     assert let_go(*four) == [13, 19]
-    assert let_go(*four, made=frozenset({"19"})) == [19]
+    assert let_go(*four, made=frozenset({"1", "7", "19"})) == [19]
+    assert let_go(*four, made=frozenset({"1", "13", "19"})) == [19], "what others took is not counted as kept"
+    assert let_go(*four, made=frozenset({"7", "19"})) == []
     assert let_go((1, "pending"), *four[1:]) == [19]
     assert let_go((1, "completed"), (7, "error"), (13, "completed"), (19, "error")) == [19]
     assert let_go((1, "completed"), (7, "completed"), (13, "pending")) == []
@@ -122,8 +124,19 @@ def test_the_last_copy_of_a_volume_that_was_detached_since_stays():
     snapshots = [of_a_set(1, f"{h}", snapshot_id=f"snap-{h:08x}", started_at=NOW - h * HOUR) for h in ages]
     detached = of_a_set(2, "13", snapshot_id="snap-0000ffff", started_at=NOW - 13 * HOUR)
     sets = sets_of([*snapshots, detached], {}, now=NOW)
-    plan = plan_schedule(RULE, web(), sets, made=frozenset({"13"}), now=NOW)
+    plan = plan_schedule(RULE, web(), sets, made=frozenset(s.snapshot_id for s in [*snapshots, detached]), now=NOW)
     assert [g.snapshot_id for g in plan.let_go] == ["snap-0000000d"]
+
+
+def test_a_set_without_a_volume_that_is_wanted_now_holds_no_other_up():
+    """By hand without the root, before a volume came, or under tags that somebody copied."""
+    of_another = (of_a_set(2, "1", snapshot_id="snap-0000ffff", started_at=NOW - HOUR),)
+    assert plan_schedule(RULE, web(), sets_of(of_another, {}, now=NOW), now=NOW).due
+    assert not due((1, "completed"))
+    assert plan_schedule(RULE.with_(include_root=True), web(), past((1, "completed")), now=NOW).due
+    not_shown_yet = tried("done", minutes_ago=1)
+    whole = RULE.with_(include_root=True)
+    assert not plan_schedule(whole, web(), past((0.1, "completed")), tried=(not_shown_yet,), now=NOW).due
 
 
 def test_with_three_pending_another_waits():
@@ -143,10 +156,13 @@ def test_never_the_last_completed_one_never_a_pending_one_never_a_stranger_s(see
     states = ("completed", "completed", "pending", "error")
     taken = tuple((float(h), dice.choice(states)) for h in sorted(dice.sample(range(1, 200), dice.randint(1, 12))))
     made = frozenset(f"{h:g}" for h, _ in taken if dice.random() < 0.8)
-    gone = set(let_go(*taken, made=made, fleet=web(gone=dice.random() < 0.3)))
+    gone_instance = dice.random() < 0.3
+    gone = set(let_go(*taken, made=made, fleet=web(gone=gone_instance)))
     left = [h for h, state in taken if h not in gone and state == "completed"]
     whole = [h for h, state in taken if state == "completed"]
     assert not whole or min(whole) in left
+    ours = [h for h in whole if f"{h:g}" in made]
+    assert ours[: 1 if gone_instance else RULE.keep] == [h for h in ours if h in left][: 1 if gone_instance else 2]
     assert all(f"{h:g}" in made for h in gone)
     assert all(state != "pending" for h, state in taken if h in gone)
 

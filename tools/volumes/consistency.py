@@ -34,6 +34,10 @@ _FROZEN_AFTER = timedelta(minutes=10)
 _KEY = re.compile(r".*/freezes/[0-9a-f]{1,64}-(i-[0-9a-f]{8,17})\.json")
 
 
+Asked = Mapping[str, tuple[str, CreateSnapshots, frozenset[str]]]
+"""intent → (proposal, what it asked for, the snapshots that AWS answered with), as the journal tells"""
+
+
 class Freeze(Record):
     """What the guard wrote about one freeze."""
 
@@ -104,18 +108,18 @@ def read_freezes(reader: CloudReader, places: Sequence[tuple[str, str]]) -> tupl
 
 
 def consistency_of(
-    snapshot: Snapshot, *, freezes: Mapping[str, Sequence[Freeze]], asked: Mapping[str, tuple[str, CreateSnapshots]]
+    snapshot: Snapshot, *, freezes: Mapping[str, Sequence[Freeze]], asked: Asked
 ) -> tuple[Consistency, str]:
-    """The level, and its evidence.
+    """The level, and its evidence. What the snapshot's own tags claim, which anybody may write, is none.
 
     freezes  by instance
-    asked    intent → (proposal, what it asked for), as the journal tells
     """
-    proposal, action = asked.get(tag_of(snapshot, INTENT_TAG) or "", (None, None))
-    if action is not None and action.stopped:
+    proposal, action, made = asked.get(tag_of(snapshot, INTENT_TAG) or "", (None, None, frozenset()))
+    if action is None or snapshot.snapshot_id not in made:
+        return "crash-consistent", "the journal does not tell of whose instance it is: as after a power cut"
+    if action.stopped:
         return "application-consistent", f"its instance was stopped: nothing was being written ({proposal})"
-    instance_id = action.instance_id if action is not None else instance_of(snapshot)
-    over = [f for f in freezes.get(instance_id or "", ()) if _covers(f, snapshot.started_at)]
+    over = [f for f in freezes.get(action.instance_id, ()) if _covers(f, snapshot.started_at)]
     held = next((f for f in over if f.held), None)
     if held is not None:
         return "application-consistent", f"begun at {_time(snapshot.started_at)} within the freeze {_span(held)}"

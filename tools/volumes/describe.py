@@ -7,7 +7,7 @@ from pydantic import Field
 from tools.cloud import Clock, CloudReader
 from tools.desk import AuditReader
 from tools.errors import NotFound
-from tools.market.subject import FLEETS_IAM
+from tools.market.subject import FLEETS_IAM, named_fleet
 from tools.money.storage import summed
 from tools.records import KeepingSettings, KeptSnapshot, KeptVolume, Name, VolumesReport
 from tools.tool import tool
@@ -34,16 +34,27 @@ def describe_volumes(
     What a snapshot costs is an upper bound: EC2 does not tell how much it stores. Its schedules tell what is overdue.
     Raises  NotFound: nothing of this fleet; CloudError kinds
     """
-    return narrowed(volumes_report(reader, clock, audit, keeping), fleet=fleet, orphans_only=orphans_only)
+    report = volumes_report(reader, clock, audit, keeping)
+    return narrowed(report, fleet=_label(reader, report, fleet), orphans_only=orphans_only)
+
+
+def _label(reader: CloudReader, report: VolumesReport, fleet: str | None) -> str | None:
+    """A fleet whose name is not its id (an EC2 Fleet) is told by its label; one that is gone, as it was given."""
+    if fleet is None or any(_wanted(k, fleet, orphans_only=False) for k in _everything(report)):
+        return fleet
+    try:
+        return named_fleet(reader, fleet).ref.label
+    except NotFound:
+        return fleet
 
 
 def narrowed(report: VolumesReport, *, fleet: str | None, orphans_only: bool) -> VolumesReport:
     """The same report of one fleet, or of orphans; its totals are of what is left. Raises NotFound."""
-    volumes = tuple(v for v in report.volumes if _wanted(v, fleet, orphans_only))
-    snapshots = tuple(s for s in report.snapshots if _wanted(s, fleet, orphans_only))
+    volumes = tuple(v for v in report.volumes if _wanted(v, fleet, orphans_only=orphans_only))
+    snapshots = tuple(s for s in report.snapshots if _wanted(s, fleet, orphans_only=orphans_only))
     schedules = tuple(s for s in report.schedules if fleet is None or fleet in (s.fleet.label, s.fleet.fleet_id))
-    if fleet is not None and not (volumes or snapshots or schedules):
-        everything: tuple[KeptVolume | KeptSnapshot, ...] = (*report.volumes, *report.snapshots)
+    everything = _everything(report)
+    if fleet is not None and not (schedules or any(_wanted(k, fleet, orphans_only=False) for k in everything)):
         known = sorted({k.fleet for k in everything if k.fleet is not None})
         raise NotFound(f"{fleet}: no volume or snapshot of it", hint=f"there are some of {', '.join(known[:8])}")
     kept: tuple[KeptVolume | KeptSnapshot, ...] = (*volumes, *snapshots)
@@ -56,7 +67,11 @@ def narrowed(report: VolumesReport, *, fleet: str | None, orphans_only: bool) ->
     )
 
 
-def _wanted(kept: KeptVolume | KeptSnapshot, fleet: str | None, orphans_only: bool) -> bool:
+def _everything(report: VolumesReport) -> tuple[KeptVolume | KeptSnapshot, ...]:
+    return (*report.volumes, *report.snapshots)
+
+
+def _wanted(kept: KeptVolume | KeptSnapshot, fleet: str | None, *, orphans_only: bool) -> bool:
     if orphans_only and not kept.orphan:
         return False
     label = kept.fleet or ""

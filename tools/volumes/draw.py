@@ -70,7 +70,7 @@ def draw_snapshots(
     if not found:
         raise UsageError(
             f"{name}: nothing to snapshot: no instance has a volume but its root",
-            hint="--include-root takes the root too, crash-consistent while the instance runs",
+            hint=f"spotwarden volumes snapshot {name} --include-root, crash-consistent while it runs",
         )
     return found
 
@@ -108,7 +108,7 @@ def _of_a_volume(reader: CloudReader, volume: Volume) -> CreateSnapshot:
     if volume.instance_id is not None:
         raise UsageError(
             f"{volume.volume_id} is attached to {volume.instance_id}: its volumes are taken together, at one moment",
-            hint=f"name the instance: {volume.instance_id}",
+            hint=f"spotwarden volumes snapshot {volume.instance_id}",
         )
     return CreateSnapshot(fleet=reference(reader, "volume", volume.volume_id), volume_id=volume.volume_id)
 

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tools.figures import length
+from tools.fleets.effects.storage import COPIED
 from tools.records import Snapshot, Tag, Volume
 
 VOLUME_YOUNG = timedelta(hours=24)
 """a volume that was just made may be on its way to an instance"""
 SNAPSHOT_YOUNG = timedelta(days=30)
 """a snapshot is all that is left of a volume that is gone"""
-COPIED = "vol-ffffffff"
-"""what EC2 says of a snapshot that was copied: the volume is no real one. Source  EBS user guide, copy a snapshot"""
 _HELD_BY_TAG = {
     "aws:backup:source-resource": "AWS Backup",
     "aws:dlm:lifecycle-policy-id": "Data Lifecycle Manager",

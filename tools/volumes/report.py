@@ -24,10 +24,10 @@ from tools.records import (
     Volume,
     VolumesReport,
 )
-from tools.volumes.consistency import Freeze, consistency_of, freezes_near, read_freezes
+from tools.volumes.consistency import Asked, Freeze, consistency_of, freezes_near, read_freezes
 from tools.volumes.protection import snapshot_protected, volume_protected
 from tools.volumes.schedule import expiries, plan_schedule
-from tools.volumes.sets import fleet_told_by, instance_of, sets_of
+from tools.volumes.sets import fleet_told_by, instance_of, sets_of, without_copied_tags
 
 SOURCE = "EC2 DescribeVolumes and DescribeSnapshots, the EBS price list, the journal"
 MOST_CHANGES = 20_000
@@ -37,8 +37,6 @@ _FLEET_TAGS = {
     "aws:ec2:fleet-id": "ec2-fleet",
     "aws:ec2spot:fleet-request-id": "spot-fleet",
 }
-Asked = Mapping[str, tuple[str, CreateSnapshots]]
-"""intent → (proposal, what it asked for)"""
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,13 @@ def changes_of(audit: AuditReader, labels: Iterable[str]) -> tuple[ChangeMade, .
 
 def asked_in(made: Iterable[ChangeMade]) -> Asked:
     """What create-snapshots asked for, by intent."""
-    return {c.intent_id: (c.proposal_id, c.action) for c in made if isinstance(c.action, CreateSnapshots)}
+    return {c.intent_id: (c.proposal_id, c.action, c.made) for c in made if isinstance(c.action, CreateSnapshots)}
+
+
+def sets_in(snapshots: Sequence[Snapshot], asked: Asked, *, now: datetime) -> tuple[SnapshotSet, ...]:
+    """As `sets_of`; what AWS answered goes before what tags say."""
+    genuine = without_copied_tags(snapshots, {i: made for i, (_, _, made) in asked.items()})
+    return sets_of(genuine, {i: action for i, (_, action, _) in asked.items()}, now=now)
 
 
 def _rates(reader: CloudReader, missing: list[str]) -> tuple[StorageRate, ...]:
@@ -161,7 +165,7 @@ def _images(reader: CloudReader, snapshot_ids: Sequence[str], missing: list[str]
 
 def drawn_from(sight: Sight) -> VolumesReport:
     """The report. Pure."""
-    sets = sets_of(sight.snapshots, {i: action for i, (_, action) in sight.asked.items()}, now=sight.now)
+    sets = sets_in(sight.snapshots, sight.asked, now=sight.now)
     states, keeps, unknown = _schedules(sight, sets)
     owners = {v.volume_id: _owner(v, sight) for v in sight.volumes}
     completed = ((v, next((s for s in found if s.state == "completed"), None)) for v, found in sight.copies.items())

@@ -3,6 +3,7 @@
 Nothing is planned on a snapshot that is not completed: a pending one is not counted as kept, and never let go.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ _NOT_DONE = frozenset({"failed", "denied"})
 _ANSWERED_NO = frozenset({"refused", "expired"})
 _DONE = frozenset({"done", "partial"})
 _STANDS = frozenset({"running", "stopped"})
+_GOOD = frozenset({"completed", "pending"})
 
 
 class Tried(Record):
@@ -74,7 +76,7 @@ def plan_schedule(
 
     sets         of the account, newest first
     tried        proposals of the last days
-    made         intents that a schedule caused: nothing else is ever let go
+    made         snapshots that a schedule took: nothing else is ever let go, nor counted as kept
     snapshotted  volumes that have a completed snapshot: another copies only what changed
     noticed      instances that EC2 is taking back
     """
@@ -89,7 +91,7 @@ def plan_schedule(
             continue
         line = lines.get(instance.instance_id, ())
         mine = [t for t in tried if t.kind == "create-snapshots" and t.target == instance.instance_id]
-        at, waits = _next(schedule, line, mine, now)
+        at, waits = _next(schedule, line, wanted, mine, now)
         moments.append(at)
         waits = waits or _first_inside_notice(instance, wanted, snapshotted, noticed)
         if at <= now and waits is None:
@@ -138,13 +140,19 @@ def _only_root(instance: Instance) -> str:
 
 
 def _next(
-    schedule: SnapshotSchedule, line: Sequence[SnapshotSet], tried: Sequence[Tried], now: datetime
+    schedule: SnapshotSchedule,
+    line: Sequence[SnapshotSet],
+    wanted: Sequence[str],
+    tried: Sequence[Tried],
+    now: datetime,
 ) -> tuple[datetime, str | None]:
-    """When the next one is due, and why it is not begun all the same."""
+    """When the next one is due, and why it is not begun all the same. A set without a wanted volume says nothing."""
     every = timedelta(hours=schedule.every_hours)
-    good = [s.started_at for s in line if s.state in ("completed", "pending")]
-    good += [t.at for t in tried if t.status in _DONE and not _shows(line, t)]
-    begun = max(good, default=None)
+    good = [s for s in line if s.state in _GOOD and _holds(s, wanted)]
+    seen = [*good, *(s for s in line if s.state not in _GOOD)]
+    begun = max((s.started_at for s in good), default=None)
+    done = [t.at for t in tried if t.status in _DONE and not _shows(seen, t)]
+    begun = max(filter(None, (begun, *done)), default=None)
     due = now if begun is None else begun + every
     bad = [s.started_at for s in line if s.state in ("failed", "stuck", "partial")]
     bad += [t.at for t in tried if t.status in _NOT_DONE]
@@ -155,6 +163,10 @@ def _next(
     if no:
         due = max(due, max(no) + every)
     return due, _why_not(line, tried)
+
+
+def _holds(one: SnapshotSet, wanted: Sequence[str]) -> bool:
+    return {s.volume_id for s in one.snapshots}.issuperset(wanted)
 
 
 def _shows(line: Sequence[SnapshotSet], tried: Tried) -> bool:
@@ -209,23 +221,22 @@ def _let_go(
     made: frozenset[str],
     now: datetime,
 ) -> list[LetGo]:
-    """Snapshots of sets older than those that are kept: none that is pending, nor the last completed of its volume."""
+    """Of each volume, what is older than the kept ones: none that is pending, nor its last completed one."""
     completed = [s for s in line if s.state == "completed"]
     keep, every = schedule.keep, timedelta(hours=schedule.every_hours)
     if not lives and completed and now > completed[0].started_at + every * keep:
         keep = 1
-    if len(completed) < keep:
-        return []
-    newer = completed[:keep]
-    still_there = {s.volume_id for one in newer for s in one.snapshots}
-    older = [s for s in line if s.started_at < newer[-1].started_at and s.intent_id in made]
     quiet = {t.target for t in tried if t.kind == "delete-snapshot" and not _again(t, every, now)}
-    return [
-        LetGo(snapshot_id=s.snapshot_id, why=f"of {one.started_at:%Y-%m-%d %H:%M} UTC: {keep} newer sets are completed")
-        for one in older
-        for s in one.snapshots
-        if _may_go(s) and s.volume_id in still_there and s.snapshot_id not in quiet
-    ]
+    kept: Counter[str] = Counter()
+    found: list[LetGo] = []
+    for one in line:
+        mine = [s for s in one.snapshots if s.snapshot_id in made]
+        why = f"of {one.started_at:%Y-%m-%d %H:%M} UTC: {keep} newer sets are completed"
+        older = (s for s in mine if kept[s.volume_id] >= keep and _may_go(s) and s.snapshot_id not in quiet)
+        found += [LetGo(snapshot_id=s.snapshot_id, why=why) for s in older]
+        if one.state == "completed":
+            kept.update(s.volume_id for s in mine)
+    return found
 
 
 def _may_go(snapshot: Snapshot) -> bool:

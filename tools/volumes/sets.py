@@ -60,6 +60,15 @@ def sets_of(
     return tuple(sorted(found, key=lambda s: (s.started_at, s.intent_id), reverse=True))
 
 
+def without_copied_tags(snapshots: Sequence[Snapshot], made: Mapping[str, frozenset[str]]) -> tuple[Snapshot, ...]:
+    """Without those that bear an intent of ours and that AWS did not answer it with.
+
+    made  intent → the snapshots that AWS answered with; () = its answer was lost, and the tag alone tells
+    """
+    answered = ((s, made.get(tag_of(s, INTENT_TAG) or "")) for s in snapshots)
+    return tuple(s for s, ids in answered if not ids or s.snapshot_id in ids)
+
+
 def _set(intent_id: str, members: list[Snapshot], asked: CreateSnapshots | None, now: datetime) -> SnapshotSet:
     members.sort(key=lambda s: s.snapshot_id)
     missing = tuple(sorted(set(asked.volume_ids) - {s.volume_id for s in members})) if asked else ()

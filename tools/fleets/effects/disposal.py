@@ -30,10 +30,11 @@ class DeleteVolumeEffect(Effect[DeleteVolume]):
         return storage.stored(alone, reader, volumes=(volume,), snapshots=snapshots)
 
     def seen(self, reader: CloudReader, action: DeleteVolume, fleet: Fleet) -> dict[str, Any]:
-        """The volume, and whether a copy of it is left."""
+        """The volume, and the copy of it that is told to stay."""
         volume, known = _volume(fleet)
+        copies = _completed(known)
         bound = [volume.volume_id, volume.state, volume.instance_id, volume.size_gib]
-        return instances_bound(fleet, ()) | {"volume": bound, "copied": not known.never_copied}
+        return instances_bound(fleet, ()) | {"volume": bound, "copied": copies[0].snapshot_id if copies else None}
 
     def check(self, action: DeleteVolume, fleet: Fleet) -> None:
         _its_own(action.fleet.kind == "volume" and action.fleet.fleet_id == action.volume_id, action.volume_id)
@@ -65,7 +66,7 @@ class DeleteVolumeEffect(Effect[DeleteVolume]):
 
     def warnings(self, action: DeleteVolume, fleet: Fleet, moved: Movement | None) -> tuple[str, ...]:
         volume, known = _volume(fleet)
-        copies = [s for s in known.snapshots if s.state == "completed"]
+        copies = _completed(known)
         left = "no completed snapshot of it is left: what it holds is lost for good"
         if copies:
             left = f"what it held at {copies[0].started_at:%Y-%m-%d %H:%M} UTC stays in {copies[0].snapshot_id}"
@@ -99,11 +100,11 @@ class DeleteSnapshotEffect(Effect[DeleteSnapshot]):
         return storage.stored(alone, reader, snapshots=(snapshot, *others), images=images)
 
     def seen(self, reader: CloudReader, action: DeleteSnapshot, fleet: Fleet) -> dict[str, Any]:
-        """The snapshot, whether another copy of its volume is left, and what boots from it."""
+        """The snapshot, whether another copy of its volume is left, and a newer one, and what boots from it."""
         snapshot, known = _snapshot(fleet)
         bound = [snapshot.snapshot_id, snapshot.state, snapshot.volume_id]
-        others = bool(_others(known))
-        return instances_bound(fleet, ()) | {"snapshot": bound, "others": others, "images": list(known.images)}
+        copies = {"others": bool(_others(known)), "newer": bool(newer_copies(known))}
+        return instances_bound(fleet, ()) | {"snapshot": bound, **copies, "images": list(known.images)}
 
     def check(self, action: DeleteSnapshot, fleet: Fleet) -> None:
         mine = action.fleet.kind == "snapshot" and action.fleet.fleet_id == action.snapshot_id
@@ -164,5 +165,16 @@ def _snapshot(fleet: Fleet) -> tuple[Snapshot, Stored]:
     return fleet.snapshots[0], fleet
 
 
+def _completed(known: Stored) -> list[Snapshot]:
+    return [s for s in known.snapshots if s.state == "completed"]
+
+
+def newer_copies(known: Stored) -> list[Snapshot]:
+    """Completed ones of the same volume, begun after the one that is to be deleted."""
+    return [s for s in _others(known) if s.started_at > known.snapshots[0].started_at]
+
+
 def _others(known: Stored) -> list[Snapshot]:
-    return [s for s in known.snapshots[1:] if s.state == "completed"]
+    """Copies that were copied themselves have no volume in common, though EC2 writes the same id on all of them."""
+    same = [s for s in known.snapshots[1:] if s.volume_id == known.snapshots[0].volume_id != storage.COPIED]
+    return [s for s in same if s.state == "completed"]

@@ -197,6 +197,12 @@ class AttachVolumeEffect(Effect[AttachVolume]):
                 hint=f"a device that is free, such as {free_device(tuple(taken))}",
             )
 
+    def check_now(self, reader: CloudReader, action: AttachVolume, fleet: Fleet) -> None:
+        if _where(_volume(fleet)) != _wanted(action) and reader.noticed([action.instance_id]):
+            raise UsageError(
+                f"EC2 takes {action.instance_id} within two minutes", hint="attach it to the instance that replaces it"
+            )
+
     def lines(self, action: AttachVolume, fleet: Fleet) -> tuple[FieldChange, ...]:
         now, wanted = _where(_volume(fleet)), _wanted(action)
         return () if now == wanted else (FieldChange(sign="~", field=action.volume_id, before=now, after=wanted),)

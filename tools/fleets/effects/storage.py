@@ -11,6 +11,8 @@ from tools.records import INTENT_TAG, Fleet, Snapshot, StorageCost, StorageRate,
 READS = ("ec2:DescribeSnapshots", "ec2:DescribeSpotInstanceRequests", "ec2:DescribeVolumes", "pricing:GetProducts")
 """what reading them asks of AWS besides what the fleet does"""
 GONE = frozenset({"deleting", "deleted"})
+COPIED = "vol-ffffffff"
+"""what EC2 says of a snapshot that was copied: the volume is no real one. Source  EBS user guide, copy a snapshot"""
 _GP3 = {"iops": 3_000, "throughput_mib_per_second": 125}
 """what EC2 gives a gp3 volume of which nothing is said"""
 _KEEPERS = (
