@@ -14,7 +14,7 @@ from tests.policies.reference import RANK, verdict
 from tools.records import ACTION, ACTION_KINDS, ACTION_TYPES
 
 pytestmark = pytest.mark.accepts("DC-02", "P-15", "U-11")
-FEW = settings(max_examples=150, deadline=None, derandomize=True)
+FEW = settings(max_examples=100, deadline=None, derandomize=True)
 HEAD = {"version": 1, "accounts": [{"id": ACCOUNT, "regions": ["us-east-1"], "write_role": "current"}]}
 
 tag_filter = st.builds(lambda k, v: {f"tag:{k}": v}, st.sampled_from("ab"), st.sampled_from("xy"))
@@ -269,7 +269,7 @@ def judged(document: dict, scene: tuple[dict, dict | Facts]):
 
 
 @pytest.mark.accepts("P-16")
-@settings(FEW, max_examples=400)
+@settings(FEW, max_examples=300)
 @given(documents(), scenes())
 def test_the_engine_and_the_reference_agree(document, scene):
     assert judged(document, scene).verdict == verdict(document, *scene)

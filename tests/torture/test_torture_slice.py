@@ -1,4 +1,4 @@
-"""A short seeded slice of `make torture`: a few kills, faults, laws, drifts, races, and three planted bugs."""
+"""A short seeded slice of `make torture`: a few kills, faults, laws, drifts, races, and two planted bugs."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from tests.torture.planted import PLANTED, Misfit, patched
 
 SEED = 7
 DEEDS = ("change-fleet-asg", "request-checkpoint", "run-instances")
-PLANTED_HERE = ("sending-not-marked", "retries-writes", "intent-log-off")
+PLANTED_HERE = ("sending-not-marked", "intent-log-off")
 
 pytestmark = [pytest.mark.xdist_group("torture"), pytest.mark.timeout(300)]
 
@@ -93,16 +93,16 @@ def test_the_laws_hold_while_everything_is_done_to_break_them(crew):
 
 @pytest.mark.accepts("U-05")
 def test_a_change_is_carried_out_on_the_state_that_was_shown_or_not_at_all(crew):
-    results = list(crew.run(["drifts/0/15", "drifts/1/15"]))
+    results = list(crew.run(["drifts/0/10", "drifts/1/10"]))
     assert troubles(results) == []
     told = [json.loads(r["note"]) for r in results]
-    assert sum(t["moved"] for t in told) >= 10
-    assert sum(t["done"] for t in told) >= 3
+    assert sum(t["moved"] for t in told) >= 7
+    assert sum(t["done"] for t in told) >= 2
 
 
 @pytest.mark.accepts("U-05")
 def test_two_operators_and_two_daemons_make_one_effect(crew):
-    results = list(crew.run(f"race/{kind}/{n}" for n in range(3) for kind in ("approval", "daemons")))
+    results = list(crew.run(f"race/{kind}/{n}" for n in range(2) for kind in ("approval", "daemons")))
     assert troubles(results) == []
     assert any(r["effects"] for r in results)
 
@@ -117,7 +117,6 @@ def test_a_bug_that_was_planted_is_found(home):
             workers.end()
         found[name] = {kind for r in results for kind, _ in r["violations"]}
     assert "early_effects" in found["sending-not-marked"]
-    assert "duplicates" in found["retries-writes"]
     assert "duplicates" in found["intent-log-off"]
 
 
