@@ -12,6 +12,11 @@ import pytest
 from botocore.loaders import Loader, create_loader
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""read when numpy is loaded: on cores that every worker shares, its threads wait for each other by spinning"""
+_COLLECT_AFTER = 100_000
+"""objects, not Python's 2,000: screens and service models make many that live, and each walk over them is a fifth of
+all the time there is"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +31,7 @@ def pytest_collection_finish() -> None:
     """Thousands of tests and all that they import live to the end: the collector need not walk them every time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 50, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
