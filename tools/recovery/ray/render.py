@@ -109,7 +109,7 @@ def _top(wanted: Wanted, layout: Layout) -> str:
     return _TOP.format(
         version=wanted.ray_version,
         types=len(layout.spot),
-        zones=len(set(layout.zones.values())),
+        zones=len({layout.zones[s] for g in layout.spot for s in g.subnets}),
         bundle=json.dumps({"CPU": layout.on_demand.spec.vcpus, "on_demand": 1}),
         name=_text(wanted.name),
         total=sum(g.most for g in (*layout.spot, layout.on_demand)),
