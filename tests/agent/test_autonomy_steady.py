@@ -310,9 +310,9 @@ def weather(rounds, dice):
 
 
 @pytest.mark.accepts("P-11", "P-10")
-def test_over_ten_hours_of_dry_and_wet_pools_it_changes_less_than_a_rule_without_memory(street, tmp_path):
+def test_over_six_hours_of_dry_and_wet_pools_it_changes_less_than_a_rule_without_memory(street, tmp_path):
     """Both fleets meet the same market. What fewer changes cost in capacity is bounded too."""
-    dice, rounds = Random(11), 40
+    dice, rounds = Random(11), 26
     make_group(street, "ours")
     make_group(street, "naive", workload="else")
     naive, short = Naive(street, "naive", 1), {"ours": 0, "naive": 0}
