@@ -15,6 +15,7 @@ from tools.records import (
     Tag,
     VolumesReport,
 )
+from tools.volumes.sets import taken_alone
 from tui.safe_text import safe_text
 
 Fact = tuple[str, str]
@@ -34,9 +35,7 @@ def clean_up_step(kept: KeptVolume | KeptSnapshot, report: VolumesReport) -> Ste
     if isinstance(kept, KeptSnapshot):
         return "delete-snapshot"
     volume_id = kept.volume.volume_id
-    # made by us, of the volume alone: nothing had it any more
-    ours = f"volume/{volume_id}, by spotwarden"
-    copies = {s.snapshot.state for s in report.snapshots if s.snapshot.description == ours}
+    copies = {s.snapshot.state for s in report.snapshots if taken_alone(s.snapshot, volume_id)}
     return "delete-volume" if "completed" in copies else "wait" if "pending" in copies else "snapshot"
 
 

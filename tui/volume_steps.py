@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tools.errors import ApprovalNeeded, CloudError, Denied, NotFound, SpotError, StalePlan, UsageError
+from tools.fleets.effects.storage import one_snapshot
 from tools.records import (
-    INTENT_TAG,
     Action,
     CreateSnapshot,
     KeptVolume,
@@ -17,10 +17,10 @@ from tools.records import (
     Record,
     Snapshot,
 )
-from tools.volumes.draw import draw_deletion, draw_snapshots, home_of, named_snapshot, reference
+from tools.volumes.draw import draw_deletion, draw_snapshots, home_of, reference
 from tools.volumes.report import asked_in, changes_of, sets_in, volumes_report
 from tools.volumes.restore import RestoreItem, RestorePlan, attachment, newest_completed, plan_restore
-from tools.volumes.sets import fleet_told_by, tag_of
+from tools.volumes.sets import fleet_told_by, taken_alone
 from tui.asking import Hand
 from tui.config import Settings
 from tui.output import complain, plain, say
@@ -198,7 +198,7 @@ class Steps:
         where = zone or (home[1].zone_name if home is not None else None)
         if where is None:
             raise UsageError(f"restore {name}: in which zone?", hint="give --zone, or --to INSTANCE")
-        snapshots = (named_snapshot(self._reader, name),) if name.startswith("snap-") else self._newest(name)
+        snapshots = (one_snapshot(self._reader, name),) if name.startswith("snap-") else self._newest(name)
         if device is not None and len(snapshots) > 1:
             raise UsageError(f"--device: {name} has {len(snapshots)} volumes", hint="name one snapshot, or no device")
         plan = plan_restore(
@@ -275,7 +275,7 @@ class Steps:
 
     def _clear_volume(self, kept: KeptVolume, known: Sequence[Snapshot], *, wait: bool) -> None:
         volume_id = kept.volume.volume_id
-        copies = [s for s in known if _taken_alone(s, volume_id) and s.state in ("completed", "pending")]
+        copies = [s for s in known if taken_alone(s, volume_id) and s.state in ("completed", "pending")]
         if not copies:
             ref = reference(self._reader, "volume", volume_id)
             made = self._do(CreateSnapshot(fleet=ref, volume_id=volume_id), "a copy before the volume is deleted")
@@ -294,7 +294,7 @@ class Steps:
                 return
             self.wait_for_snapshots()
             taken = self._reader.snapshots(volume_ids=[volume_id])
-            if not any(_taken_alone(s, volume_id) and s.state == "completed" for s in taken):
+            if not any(taken_alone(s, volume_id) and s.state == "completed" for s in taken):
                 return
         self._do(draw_deletion(self._reader, volume_id), "attached to nothing, and copied to a snapshot")
 
@@ -304,12 +304,6 @@ def _titled(action: Action) -> str:
     told = (getattr(action, key, None) for key in ("volume_id", "instance_id"))
     whose = " to ".join(name for name in told if name is not None and name != action.fleet.fleet_id)
     return plain(f"{', '.join(action.types)}{f' of {whose}' if whose else ''} on {action.fleet.label}")
-
-
-def _taken_alone(snapshot: Snapshot, volume_id: str) -> bool:
-    """While nothing had the volume: nothing was written to it afterwards."""
-    ours = tag_of(snapshot, INTENT_TAG) is not None
-    return ours and snapshot.volume_id == volume_id and snapshot.description == f"volume/{volume_id}, by spotwarden"
 
 
 def _check_free(name: str, kept: Record | None) -> None:

@@ -1,8 +1,9 @@
 """Actions on volumes and snapshots, drawn up from what was named. Reads what it needs, changes nothing."""
 
 from tools.cloud import CloudReader
-from tools.errors import NotFound, UsageError
+from tools.errors import UsageError
 from tools.fleets.effects.restore import free_device
+from tools.fleets.effects.storage import one_volume
 from tools.fleets.find import find_fleet
 from tools.market.subject import INSTANCE_ID
 from tools.records import (
@@ -15,7 +16,6 @@ from tools.records import (
     FleetKind,
     FleetRef,
     Instance,
-    Snapshot,
     Volume,
 )
 
@@ -38,22 +38,6 @@ def home_of(reader: CloudReader, instance_id: str) -> tuple[Fleet, Instance]:
     return alone, alone.instances[0]
 
 
-def named_volume(reader: CloudReader, volume_id: str) -> Volume:
-    """Raises NotFound."""
-    found = reader.volumes(volume_ids=[volume_id])
-    if not found:
-        raise NotFound(f"there is no volume {volume_id} here", hint="spotwarden volumes lists them")
-    return found[0]
-
-
-def named_snapshot(reader: CloudReader, snapshot_id: str) -> Snapshot:
-    """Raises NotFound."""
-    found = reader.snapshots(snapshot_ids=[snapshot_id])
-    if not found:
-        raise NotFound(f"this account has no snapshot {snapshot_id} here", hint="spotwarden volumes lists them")
-    return found[0]
-
-
 def draw_snapshots(
     reader: CloudReader, name: str, *, include_root: bool, stopped: bool = False
 ) -> tuple[CreateSnapshots | CreateSnapshot, ...]:
@@ -63,7 +47,7 @@ def draw_snapshots(
     Raises   UsageError: nothing to snapshot; NotFound; CloudErrors
     """
     if name.startswith("vol-"):
-        return (_of_a_volume(reader, named_volume(reader, name)),)
+        return (_of_a_volume(reader, one_volume(reader, name)),)
     fleet, instances = _named_instances(reader, name)
     drawn = [_of_an_instance(fleet, i, include_root=include_root, stopped=stopped) for i in instances]
     found = tuple(action for action in drawn if action is not None)

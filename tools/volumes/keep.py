@@ -8,11 +8,12 @@ from tools.cloud import Clock, CloudReader
 from tools.desk import AuditReader
 from tools.errors import UsageError
 from tools.fleets.effects import EFFECTS, effect_of
+from tools.fleets.effects.storage import one_snapshot
 from tools.market.subject import FLEETS_IAM
 from tools.records import Action, KeepingSettings, Name
 from tools.tool import explain, tool
 from tools.volumes.describe import VOLUMES_IAM
-from tools.volumes.draw import draw_attachment, draw_deletion, draw_snapshots, home_of, named_snapshot
+from tools.volumes.draw import draw_attachment, draw_deletion, draw_snapshots, home_of
 from tools.volumes.report import volumes_report
 from tools.volumes.restore import plan_restore
 
@@ -104,7 +105,7 @@ def _restored(reader: CloudReader, snapshot_id: str, zone: str | None, instance_
     where = zone or (instance.zone_name if instance is not None else None)
     if where is None:
         raise UsageError(f"restore {snapshot_id}: in which zone?", hint="give zone, or instance_id")
-    snapshot = named_snapshot(reader, snapshot_id)
+    snapshot = one_snapshot(reader, snapshot_id)
     here = reader.account()
     plan = plan_restore(
         (snapshot,),

@@ -35,6 +35,12 @@ def fleet_told_by(snapshot: Snapshot) -> str | None:
     return found[1] if found and tag_of(snapshot, INTENT_TAG) else None
 
 
+def taken_alone(snapshot: Snapshot, volume_id: str) -> bool:
+    """A copy of ours of the volume while nothing had it: nothing was written to it afterwards."""
+    ours = tag_of(snapshot, INTENT_TAG) is not None
+    return ours and snapshot.volume_id == volume_id and snapshot.description == f"volume/{volume_id}, by spotwarden"
+
+
 def longest(size_gib: int) -> timedelta:
     """So long may a snapshot be pending before it is told to be stuck: an hour, and its volume at 25 MiB/s."""
     return _PATIENCE + timedelta(seconds=size_gib * 1024 / _SLOWEST_MIB_PER_SECOND)
